@@ -1,0 +1,67 @@
+"""Files that are either whole or absent: temporary name, fsync, rename. Zips with stable bytes."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
+"""The earliest time a zip can hold; ours carry no other, so that equal content is equal bytes."""
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a rename inside `folder` durable (where the system lets a folder be synced)."""
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError:  # Windows opens no folders
+        return
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; when the block ends well it is synced and renamed.
+
+    When the block fails nothing is left behind and an older `path` stays as it was.
+    """
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        with temporary.open("rb+") as written:
+            os.fsync(written.fileno())
+        temporary.chmod(0o644)
+        temporary.replace(path)
+        sync_folder(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def atomic_write(path: Path, data: bytes) -> None:
+    """Write `data` to `path` whole or not at all."""
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(data)
+
+
+def write_zip(path: Path, members: Mapping[str, bytes | Path], *, compress: bool = True) -> None:
+    """Write a zip whose bytes depend on the members' names and contents only.
+
+    Members are stored sorted by name; a `Path` value is read when it is its turn.
+    """
+    method = zipfile.ZIP_DEFLATED if compress else zipfile.ZIP_STORED
+    with atomic_path(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+        for name in sorted(members):
+            member = zipfile.ZipInfo(name, ZIP_EPOCH)
+            member.external_attr = 0o644 << 16
+            member.create_system = 3
+            member.compress_type = method
+            content = members[name]
+            archive.writestr(member, content.read_bytes() if isinstance(content, Path) else content)

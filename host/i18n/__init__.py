@@ -1,0 +1,53 @@
+"""The languages of MaixForge: English is written in the code, the others in gettext catalogues."""
+
+from __future__ import annotations
+
+import functools
+import gettext
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from .message import Message, N_
+
+__all__ = ["LANGUAGES", "Message", "N_", "catalogue", "default_language", "translator"]
+
+LANGUAGES = ("en", "zh")
+"""Languages that people can choose; the first is the one the code is written in."""
+
+LOCALE_DIR = Path(__file__).parent
+
+
+@functools.cache
+def translator(language: str) -> Callable[[str], str]:
+    """Return the function that turns an English message into `language` (unknown: English)."""
+    if language == LANGUAGES[0] or language not in LANGUAGES:
+        return str
+    return gettext.translation("messages", LOCALE_DIR, languages=[language]).gettext
+
+
+@functools.cache
+def catalogue() -> dict[str, Message]:
+    """Return every message of the project by its code.
+
+    Raises:
+        ValueError: two rooms use one code.
+    """
+    from .messages import datasets, deploy, jobs, kmodel, trainer, web  # noqa: PLC0415
+
+    merged: dict[str, Message] = {}
+    for room in (datasets, deploy, jobs, kmodel, trainer, web):
+        for code, message in room.MESSAGES.items():
+            if code in merged:
+                raise ValueError(f"message code {code} is defined twice")
+            merged[code] = message
+    return merged
+
+
+def default_language() -> str:
+    """Return the language for a terminal: `MAIXFORGE_LANG`, else the locale, else English."""
+    for name in ("MAIXFORGE_LANG", "LC_ALL", "LC_MESSAGES", "LANG"):
+        value = os.environ.get(name, "")
+        if value:
+            return next((lang for lang in LANGUAGES if value.lower().startswith(lang)), "en")
+    return "en"
