@@ -1,5 +1,105 @@
-"""Messages of host/jobs."""
+"""Messages of host/jobs and host/config."""
 
-from ..message import Message, N_
+from ..message import N_, Message
 
-MESSAGES: dict[str, Message] = {}
+MESSAGES: dict[str, Message] = {
+    "setting_unknown": Message(
+        what=N_("There is no such setting."),
+        found="",
+        needed=N_("one of: {known}"),
+        fix=N_("Correct the spelling or remove it; docs/settings.md lists every setting."),
+    ),
+    "setting_invalid": Message(
+        what=N_("The setting {path} has a value that cannot be used."),
+        found="{value}",
+        needed="{needed}",
+        fix=N_("Set another value; docs/settings.md lists every setting with its unit."),
+    ),
+    "settings_unreadable": Message(
+        what=N_("The settings file cannot be read."),
+        found="{reason}",
+        needed=N_("a TOML file, lines such as: port = 8080"),
+        fix=N_("Correct the file, or unset MAIXFORGE_CONFIG to start without it."),
+    ),
+    "host_not_local": Message(
+        what=N_("The host has no password yet, so it listens to this computer only."),
+        found="{host}",
+        needed="127.0.0.1, ::1, localhost",
+        fix=N_(
+            "Leave MAIXFORGE_HOST at 127.0.0.1. To reach it from another computer use a tunnel: "
+            "ssh -L 8080:127.0.0.1:8080 NAME-OF-THIS-COMPUTER"
+        ),
+    ),
+    "data_folder_in_use": Message(
+        what=N_("Another MaixForge host already works in this data folder."),
+        found="",
+        needed=N_("one host for each data folder"),
+        fix=N_("Use the one that runs, stop it first, or set MAIXFORGE_DATA to another folder."),
+    ),
+    "data_folder_unwritable": Message(
+        what=N_("The data folder cannot be written."),
+        found="{reason}",
+        needed=N_("a folder that you may write to"),
+        fix=N_("Set MAIXFORGE_DATA to a folder of your own."),
+    ),
+    "job_missing": Message(
+        what=N_("There is no job with this number."),
+        found="{path}",
+        needed="",
+        fix=N_("It may have been deleted; look in the list of jobs."),
+    ),
+    "job_state_wrong": Message(
+        what=N_("The job cannot do that now."),
+        found=N_("the job is: {state}"),
+        needed="{needed}",
+        fix=N_("Reload the page to see where the job stands."),
+    ),
+    "option_invalid": Message(
+        what=N_("The choice {path} has a value that cannot be used."),
+        found="{value}",
+        needed="{needed}",
+        fix=N_("Choose one of the values that the page offers."),
+    ),
+    "job_process_died": Message(
+        what=N_("The training process ended before it was done."),
+        found=N_("exit code {exit_code}; last line of its log: {last}"),
+        needed="",
+        fix=N_(
+            "Start the job again. If it happens again, read child.log in the job's folder: "
+            "it holds everything that the process said."
+        ),
+    ),
+    "job_process_killed": Message(
+        what=N_("The training process was stopped from outside by signal {signal}."),
+        found=N_("last line of its log: {last}"),
+        needed=N_("enough free memory; signal 9 is mostly the system that ran out of it"),
+        fix=N_(
+            "Close other programs and start the job again, or choose the preset fast or a "
+            "smaller backbone."
+        ),
+    ),
+    "job_process_unstartable": Message(
+        what=N_("The training process could not be started."),
+        found="{reason}",
+        needed="",
+        fix=N_("Check that the disk is not full and that MaixForge is installed completely."),
+    ),
+    "result_unreadable": Message(
+        what=N_("The training ended, but its result cannot be read."),
+        found="{reason}",
+        needed=N_("a complete result.json in the job's folder"),
+        fix=N_("Start the job again; check that the disk is not full."),
+    ),
+    "spec_unreadable": Message(
+        what=N_("The job's order cannot be read."),
+        found="{reason}",
+        needed=N_("the spec.json that MaixForge wrote itself"),
+        fix=N_("Start the job again from its page."),
+    ),
+    "picture_missing": Message(
+        what=N_("This picture is not there."),
+        found="{path}",
+        needed="",
+        fix=N_("Reload the page."),
+    ),
+}

@@ -1,0 +1,180 @@
+"""The settings: one frozen dataclass, read from the environment and an optional TOML file."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from .errors import UserError
+from .i18n import LANGUAGES
+
+PREFIX = "MAIXFORGE_"
+CONFIG = f"{PREFIX}CONFIG"
+"""The variable that names the TOML file; it is no setting itself."""
+
+
+def _about(
+    text: str, unit: str = "", low: int | None = None, high: int | None = None
+) -> dict[str, Any]:
+    """Document one setting and, for numbers, its limits (inclusive)."""
+    return {"help": text, "unit": unit, "low": low, "high": high}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that can be set. `docs/settings.md` shows the same table; a test compares.
+
+    A setting `port` is read from `MAIXFORGE_PORT`, else from the key `port` of the TOML file
+    that `MAIXFORGE_CONFIG` names, else it has its default.
+    """
+
+    data: Path = field(
+        default=Path("data"), metadata=_about("Folder for jobs, their pictures and results.")
+    )
+    host: str = field(
+        default="127.0.0.1", metadata=_about("Address to listen on; only this computer for now.")
+    )
+    port: int = field(default=8080, metadata=_about("Port to listen on.", low=1, high=65535))
+    lang: str = field(
+        default="",
+        metadata=_about("Language of pages: en or zh; empty: what the browser asks for."),
+    )
+    threads: int = field(
+        default=0,
+        metadata=_about("Processor threads for one training; 0: all.", "threads", 0, 1024),
+    )
+    secret_key_file: Path = field(
+        default=Path("secret_key"),
+        metadata=_about(
+            "File of the key that signs sessions, made on first start; inside the data folder "
+            "unless the path is absolute."
+        ),
+    )
+    firmware: Path = field(
+        default=Path("firmware"),
+        metadata=_about("Folder where you put MaixPy firmware files for kfpkg packages."),
+    )
+    upload_bytes: int = field(
+        default=20 * 1024 * 1024, metadata=_about("Largest data set zip.", "bytes", 1)
+    )
+    members: int = field(
+        default=20_000, metadata=_about("Most files inside a data set zip.", "files", 1)
+    )
+    member_bytes: int = field(
+        default=16 * 1024 * 1024,
+        metadata=_about("Largest single file inside a zip, unpacked.", "bytes", 1),
+    )
+    ratio: int = field(
+        default=20,
+        metadata=_about("Largest unpacked size of a zip in times of its own.", "times", 1),
+    )
+    pixels: int = field(default=16_000_000, metadata=_about("Largest picture.", "pixels", 1))
+    classes_min: int = field(
+        default=2, metadata=_about("Fewest classes of a data set.", "classes", 2)
+    )
+    classes_advised: int = field(
+        default=3, metadata=_about("Fewer classes than this give a warning.", "classes", 2)
+    )
+    classes_max: int = field(
+        default=15, metadata=_about("Most classes of a data set.", "classes", 2)
+    )
+    images_min: int = field(
+        default=40, metadata=_about("Fewest pictures of a class.", "pictures", 1)
+    )
+    images_max: int = field(
+        default=2000, metadata=_about("Most pictures of a class.", "pictures", 1)
+    )
+
+    def __post_init__(self) -> None:
+        for one in fields(self):
+            _check(one.name, getattr(self, one.name), one.metadata)
+        if self.lang not in ("", *LANGUAGES):
+            raise _invalid("lang", self.lang, ", ".join(LANGUAGES))
+        if not is_loopback(self.host):
+            raise UserError("host_not_local", f"{PREFIX}HOST", host=self.host)
+
+    @property
+    def secret_key_path(self) -> Path:
+        """Where the session key lies: a relative name is inside the data folder."""
+        return self.data / self.secret_key_file
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether `host` names this computer only (the name localhost or an address)."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def load(environment: Mapping[str, str] | None = None) -> Settings:
+    """Return the settings of `environment` (default: the process's) and of its TOML file.
+
+    Raises:
+        UserError: `setting_unknown`, `setting_invalid`, `settings_unreadable` or
+            `host_not_local`; the finding's path is the variable or the file.
+    """
+    environment = os.environ if environment is None else environment
+    values = _from_file(environment[CONFIG]) if environment.get(CONFIG) else {}
+    types = {one.name: type(one.default) for one in fields(Settings)}
+    for name, text in environment.items():
+        if not name.startswith(PREFIX) or name == CONFIG:
+            continue
+        key = name.removeprefix(PREFIX).lower()
+        if key not in types:
+            raise UserError("setting_unknown", name, known=", ".join(sorted(types)))
+        values[key] = _parse(key, text, types[key])
+    return Settings(**values)
+
+
+def _from_file(name: str) -> dict[str, Any]:
+    """Read the TOML file `name`; relative paths in it are relative to the file."""
+    path = Path(name)
+    try:
+        with path.open("rb") as file:
+            table = tomllib.load(file)
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UserError("settings_unreadable", name, reason=str(error)) from error
+    types = {one.name: type(one.default) for one in fields(Settings)}
+    unknown = sorted(set(table) - set(types))
+    if unknown:
+        raise UserError("setting_unknown", f"{name}: {unknown[0]}", known=", ".join(sorted(types)))
+    values = {key: _parse(key, value, types[key]) for key, value in table.items()}
+    for key in ("data", "firmware"):
+        if key in values:
+            values[key] = path.parent / values[key]
+    return values
+
+
+def _parse(key: str, value: Any, kind: type) -> Any:
+    """Turn a text of the environment or a TOML value into the type of its field."""
+    if kind is int:
+        if isinstance(value, bool) or not str(value).strip().isascii():
+            raise _invalid(key, value, "a whole number")
+        try:
+            return int(str(value).replace("_", ""))
+        except ValueError:
+            raise _invalid(key, value, "a whole number") from None
+    if not isinstance(value, str):
+        raise _invalid(key, value, "text")
+    if kind is str:
+        return value.strip()
+    if not value.strip():
+        raise _invalid(key, value, "the name of a file or folder")
+    return Path(value)
+
+
+def _check(key: str, value: Any, limits: Mapping[str, Any]) -> None:
+    low, high = limits["low"], limits["high"]
+    if low is not None and not low <= value <= (high or value):
+        needed = f"{low} ... {high}" if high else f">= {low}"
+        raise _invalid(key, value, needed)
+
+
+def _invalid(key: str, value: Any, needed: str) -> UserError:
+    return UserError("setting_invalid", f"{PREFIX}{key.upper()}", value=str(value), needed=needed)

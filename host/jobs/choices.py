@@ -1,0 +1,43 @@
+"""What can be chosen for a job: presets, fits, backbones and firmware, as the rooms know them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..deploy import firmware
+from ..trainer.backbone import BACKBONES
+from ..trainer.options import PRESETS, TrainOptions
+
+FITS = ("crop", "letterbox")
+DEFAULT_BACKBONE = TrainOptions().backbone
+SHIPPED_WIDTH = 1.0
+"""Weights of this width are part of MaixForge; others are fetched once over the network."""
+
+
+@dataclass(frozen=True, slots=True)
+class BackboneChoice:
+    """One network. `width` multiplies its channels, `cut` is the last of its 13 blocks kept."""
+
+    name: str
+    width: float
+    cut: int
+    shipped: bool
+
+
+def presets() -> list[str]:
+    """Return the names of the presets, the quickest first."""
+    return list(PRESETS)
+
+
+def backbones() -> list[BackboneChoice]:
+    """Return the networks, the standard one first."""
+    found = [
+        BackboneChoice(name, one.width, one.cut, one.width == SHIPPED_WIDTH)
+        for name, one in BACKBONES.items()
+    ]
+    return sorted(found, key=lambda one: (one.name != DEFAULT_BACKBONE, -one.width, -one.cut))
+
+
+def firmwares() -> list[tuple[str, str]]:
+    """Return id and name of every known MaixPy build."""
+    return [(one.id, one.name) for one in firmware.known()]

@@ -1,0 +1,77 @@
+"""The shapes of the JSON that the rooms of a job hand to its pages."""
+
+from __future__ import annotations
+
+from typing import Any, NotRequired, TypedDict
+
+
+class DatasetSummary(TypedDict):
+    """What the check counted; also the answer of `POST /api/jobs` and the column `dataset`."""
+
+    task: str
+    labels: list[str]
+    counts: dict[str, int]
+    pictures: int
+
+
+class Accuracy(TypedDict):
+    """`accuracy` is 0..1 over the pictures that were never trained on."""
+
+    accuracy: float
+
+
+class FirmwareFit(TypedDict):
+    """Whether the model fits one MaixPy build. `budget` and `needed` are bytes of main memory."""
+
+    id: str
+    name: str
+    fits: bool
+    budget: int
+    needed: int
+
+
+class Curve(TypedDict):
+    """One epoch of the training. Rates and losses are of that epoch."""
+
+    epoch: int
+    stage: NotRequired[str]
+    loss: float
+    accuracy: NotRequired[float]
+    valid_loss: NotRequired[float]
+    valid_accuracy: NotRequired[float]
+
+
+class Report(TypedDict):
+    """`ClassifierReport.as_dict()` of the float model and of the simulated kmodel.
+
+    `pictures` is the folder, relative to the job's, that the paths in `worst` are relative to.
+    """
+
+    float: dict[str, Any]
+    int8: dict[str, Any]
+    pictures: NotRequired[str]
+
+
+class Result(TypedDict):
+    """`result.json`, the same object as `maixforge train --json` prints, and more.
+
+    `kmodel`, `sd_zip` and `kfpkg` are paths, relative ones inside the job folder; `ms` is the
+    estimated time of one picture on the board, `ram_bytes` main memory for the loaded model,
+    `seconds` the wall time of the job. `firmware_fit` has one entry a known build.
+    """
+
+    task: str
+    labels: list[str]
+    float: Accuracy
+    int8: Accuracy
+    test: NotRequired[dict[str, Accuracy]]
+    kmodel: str
+    kmodel_bytes: int
+    ram_bytes: int
+    ms: float
+    sd_zip: str
+    kfpkg: str
+    seconds: float
+    report: NotRequired[Report]
+    firmware_fit: NotRequired[list[FirmwareFit]]
+    curves: NotRequired[list[Curve]]

@@ -1,0 +1,56 @@
+"""What a job is asked to do: the one file `spec.json` between the pages, the CLI and the child."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Self
+
+from ..errors import UserError
+
+
+@dataclass(frozen=True, slots=True)
+class JobSpec:
+    """The order for one run of the pipeline.
+
+    `source` and `test` (a held-back data set, "" for none) are paths of a zip or a folder,
+    relative ones inside the job folder. `preset`, `fit` and `backbone` are names that
+    `host.trainer.options` knows, `size` is the input's side in pixels, `firmware` an id of
+    `host.deploy.firmware` ("" for none). `overrides` are further options of the trainer by
+    name. `limits` and `rules` are fields of `host.datasets.limits` that differ from their
+    defaults.
+    """
+
+    source: str
+    name: str = "model"
+    preset: str = "balanced"
+    seed: int = 0
+    fit: str = "crop"
+    size: int = 224
+    backbone: str = ""
+    firmware: str = ""
+    test: str = ""
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    limits: Mapping[str, int] = field(default_factory=dict)
+    rules: Mapping[str, int] = field(default_factory=dict)
+
+    def to_json(self) -> str:
+        """Return the spec as JSON text."""
+        return json.dumps(asdict(self), indent=1, sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read what `to_json` wrote.
+
+        Raises:
+            UserError: `spec_unreadable` when it is no such text.
+        """
+        try:
+            values = json.loads(text)
+            unknown = set(values) - {one.name for one in fields(cls)}
+            if unknown:
+                raise ValueError(f"unknown field {min(unknown)}")
+            return cls(**values)
+        except (ValueError, TypeError) as error:
+            raise UserError("spec_unreadable", "spec.json", reason=str(error)) from error

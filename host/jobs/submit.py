@@ -1,0 +1,99 @@
+"""A new job: data arrives in its own folder, is checked, and gets its row; or leaves nothing."""
+
+from __future__ import annotations
+
+import shutil
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import fields
+from pathlib import Path
+
+from ..config import Settings
+from ..datasets import checks, formats, intake
+from ..datasets.dataset import Dataset
+from ..datasets.limits import Limits, Rules
+from ..errors import UserError
+from . import findings
+from .result_types import DatasetSummary
+from .store import Job, Store, new_id
+
+UPLOAD = "upload.zip"
+NAME_LENGTH = 60
+
+
+@contextmanager
+def arriving(store: Store) -> Iterator[tuple[str, Path]]:
+    """Yield a new job's id and folder; the folder is removed again when the block fails."""
+    job_id = new_id()
+    folder = store.folder(job_id)
+    folder.mkdir()
+    try:
+        yield job_id, folder
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def check(store: Store, settings: Settings, job_id: str, name: str) -> Job:
+    """Check `upload.zip` in the job's folder and add the job's row.
+
+    Raises:
+        UserError: all that keeps the data set from being trained, as findings.
+    """
+    folder = store.folder(job_id)
+    unpacked = folder / "checking"
+    unpacked.mkdir()
+    root = intake.receive(folder / UPLOAD, unpacked, limits_of(settings))
+    dataset = checks.check(formats.load(root), rules_of(settings))
+    if dataset.errors():
+        raise UserError.of((*dataset.errors(), *_warnings(dataset)))
+    shutil.rmtree(unpacked)
+    return store.add(
+        job_id,
+        plain_name(name),
+        dataset=dict(summary(dataset)),
+        findings=findings.to_json(dataset.findings),
+    )
+
+
+def summary(dataset: Dataset) -> DatasetSummary:
+    """Return what the pages show of a data set."""
+    return DatasetSummary(
+        task=dataset.task,
+        labels=list(dataset.labels),
+        counts=dataset.counts(),
+        pictures=len(dataset.samples),
+    )
+
+
+def limits_of(settings: Settings) -> Limits:
+    """Return the limits of an upload that the settings ask for."""
+    chosen = {"members": settings.members, "member_bytes": settings.member_bytes}
+    return Limits(
+        zip_bytes=settings.upload_bytes, ratio=settings.ratio, pixels=settings.pixels, **chosen
+    )
+
+
+def rules_of(settings: Settings) -> Rules:
+    """Return the rules of a data set that the settings ask for."""
+    known = {one.name for one in fields(Rules)} & {one.name for one in fields(Settings)}
+    return Rules(**{name: getattr(settings, name) for name in known})
+
+
+def plain_name(text: str) -> str:
+    """Return `text` without a folder, an ending .zip and control characters, cut to 60."""
+    last = text.replace("\\", "/").rstrip("/").rpartition("/")[2]
+    stem = last[:-4] if last.lower().endswith(".zip") else last
+    kept = "".join(c for c in stem if unicodedata.category(c)[0] != "C").strip()
+    return kept[:NAME_LENGTH] or "model"
+
+
+def _warnings(dataset: Dataset) -> list:
+    return [one for one in dataset.findings if one.severity != "error"]
+
+
+def count_severities(values: list[dict]) -> Counter[str]:
+    """Return how many findings there are of each severity."""
+    return Counter(one["severity"] for one in values)
