@@ -1,0 +1,1 @@
+"""Sample pictures that a script renders from nothing: no photograph, no download, no rights."""
