@@ -1,0 +1,147 @@
+"""Board scripts made whole: one file each, kit pieces inlined, settings filled in as plain data.
+
+A script in `board/` may say `from kit.x import y`; `render` puts the text of `board/kit/x.py` in
+that place, because a board runs one file. The top of the script holds `SETTINGS = {...}`, which
+`render` replaces with a literal of the given values: nothing from outside ever becomes code.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+BOARD_DIR = Path(__file__).resolve().parents[2] / "board"
+"""Where the scripts and their kit lie in the project."""
+
+KIT_IMPORT = re.compile(r"from kit\.([a-z_]+) import ([A-Za-z_, ]+)")
+SETTINGS_NAME = "SETTINGS"
+
+
+def literal(value: Any) -> str:
+    """Return `value` as an ASCII Python literal that reads back as equal data.
+
+    Raises:
+        TypeError: `value` holds something else than None, bool, int, finite float, str, or
+            tuples, lists and dicts of these.
+    """
+    if value is None or isinstance(value, bool | int):
+        return repr(value)
+    if isinstance(value, float) and math.isfinite(value):
+        return repr(value)
+    if isinstance(value, str):
+        return ascii(value)
+    if isinstance(value, tuple):
+        return "(" + ", ".join(map(literal, value)) + (",)" if len(value) == 1 else ")")
+    if isinstance(value, list):
+        return "[" + ", ".join(map(literal, value)) + "]"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{literal(k)}: {literal(v)}" for k, v in value.items()) + "}"
+    raise TypeError(f"{type(value).__name__} is no plain data")
+
+
+def settings(script: str) -> dict[str, Any]:
+    """Return the settings of a board script with their defaults, e.g. of "run_classify"."""
+    node = _settings_node(ast.parse(_source(f"{script}.py")))
+    return ast.literal_eval(node.value)
+
+
+def render(script: str, values: Mapping[str, Any]) -> bytes:
+    """Return the board script `script` as one self-contained ASCII file.
+
+    Args:
+        script: name of a file in `board/` without ".py", e.g. "run_classify".
+        values: settings that differ from the script's defaults.
+
+    The result depends on the arguments and the project's files only.
+
+    Raises:
+        KeyError: a setting that the script does not have.
+        TypeError: a setting that is no plain data.
+        ValueError: the script and its kit cannot be put together (a fault of the project).
+    """
+    merged = {**settings(script), **values}
+    unknown = sorted(set(merged) - set(settings(script)))
+    if unknown:
+        raise KeyError(f"{script} has no setting {', '.join(unknown)}")
+    lines = list(_inlined(f"{script}.py", set()))
+    _refuse_name_clashes(lines)
+    text = _with_map(_with_settings("\n".join(text for text, _ in lines), merged), lines)
+    data = text.encode("ascii")
+    ast.parse(data)
+    return data
+
+
+def _source(name: str) -> str:
+    return (BOARD_DIR / name).read_text(encoding="ascii")
+
+
+def _inlined(name: str, done: set[str]) -> Iterator[tuple[str, str]]:
+    """Yield (line, the file it is from) of the file `name` with its kit imports replaced."""
+    done.add(name)
+    for line in _source(name).rstrip("\n").split("\n"):
+        wanted = KIT_IMPORT.fullmatch(line)
+        if not wanted:
+            yield line, name
+            continue
+        piece = f"kit/{wanted[1]}.py"
+        missing = set(re.split(r"[ ,]+", wanted[2])) - _top_level_names(_source(piece))
+        if missing:
+            raise ValueError(f"{piece} has no {', '.join(sorted(missing))}")
+        if piece not in done:
+            yield f"# ---- {piece}", piece
+            yield from _inlined(piece, done)
+            yield f"# ---- end of {piece}", piece
+
+
+def _top_level_names(source: str) -> set[str]:
+    names: set[str] = set()
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Assign):
+            names |= {target.id for target in node.targets if isinstance(target, ast.Name)}
+    return names
+
+
+def _refuse_name_clashes(lines: list[tuple[str, str]]) -> None:
+    owners: dict[str, str] = {}
+    for origin in dict.fromkeys(origin for _, origin in lines):
+        for name in _top_level_names(_source(origin)):
+            if name in owners:
+                raise ValueError(f"{name} is defined in {owners[name]} and in {origin}")
+            owners[name] = origin
+
+
+def _settings_node(tree: ast.Module) -> ast.Assign:
+    for node in tree.body:
+        if (
+            isinstance(node, ast.Assign)
+            and isinstance(node.targets[0], ast.Name)
+            and node.targets[0].id == SETTINGS_NAME
+        ):
+            return node
+    raise ValueError(f"the script has no {SETTINGS_NAME}")
+
+
+def _with_settings(text: str, values: Mapping[str, Any]) -> str:
+    """Replace the assignment of SETTINGS; it stays one key a line, so the line count stays."""
+    node = _settings_node(ast.parse(text))
+    lines = text.split("\n")
+    body = [f"    {literal(key)}: {literal(value)}," for key, value in values.items()]
+    lines[node.lineno - 1 : node.end_lineno] = [f"{SETTINGS_NAME} = {{", *body, "}"]
+    return "\n".join(lines)
+
+
+def _with_map(text: str, lines: list[tuple[str, str]]) -> str:
+    """Put a header on top that says which lines come from which file of the project."""
+    pieces = [origin for origin in dict.fromkeys(o for _, o in lines) if origin.startswith("kit/")]
+    header = 2 + len(pieces)
+    rows = ["# Made by MaixForge from its folder board/. Lines of the shared pieces:"]
+    for piece in pieces:
+        own = [number for number, (_, origin) in enumerate(lines, 1) if origin == piece]
+        rows.append(f"#   {header + own[0]}-{header + own[-1]}: {piece}")
+    return "\n".join([*rows, "#", text, ""])

@@ -1,0 +1,82 @@
+# MaixPy's Maix module: pins, config.json, memory.
+from machinery import machine, now_ms, refuse
+
+
+class FPIOA:
+    RESV0 = 120
+
+    def __init__(self):
+        self.functions = {}
+
+    def set_function(self, pin, function, *rest):
+        if not 0 <= pin <= 47:
+            raise ValueError("Don't have this Pin")
+        self.functions[pin] = function
+        return True
+
+    def get_Pin_num(self, function):
+        for pin, used in self.functions.items():
+            if used == function:
+                return pin
+        return None
+
+
+class GPIO:
+    IN, PULL_DOWN, PULL_UP, OUT, PULL_NONE = 0, 1, 2, 3, 4
+    IRQ_FALLING, IRQ_RISING, IRQ_BOTH = 1, 2, 3
+
+    def __init__(self, number, mode=None, pull=None, value=None):
+        if not 0 <= number < 40:
+            raise ValueError("invalid pin")
+        if number in (29, 30, 31):
+            refuse("GPIOHS%d belongs to the card (29) or the screen (30, 31)" % number)
+        self.number, self.level, self.mode = number, value or 0, mode
+
+    def value(self, *level):
+        from fpioa_manager import fm
+
+        function = 24 + self.number if self.number < 32 else 56 + self.number - 32
+        pin = fm.fpioa.get_Pin_num(function)
+        if pin is None:
+            refuse("GPIO %d is on no pin" % self.number)
+        if level:
+            self.level = level[0]
+            machine.pins[pin] = level[0]
+            return None
+        if self.mode == GPIO.OUT:
+            return self.level
+        level = 1 if self.mode in (GPIO.IN, GPIO.PULL_UP) else 0
+        for ms, event_pin, new in machine.config["keys"]:
+            if ms <= now_ms() and event_pin == pin:
+                level = new
+        return level
+
+
+for _i in range(32):
+    setattr(FPIOA, "GPIOHS%d" % _i, 24 + _i)
+    setattr(GPIO, "GPIOHS%d" % _i, _i)
+for _i in range(8):
+    setattr(FPIOA, "GPIO%d" % _i, 56 + _i)
+    setattr(GPIO, "GPIO%d" % _i, 32 + _i)
+
+
+class config:
+    @staticmethod
+    def get_value(key, default):
+        return machine.config["board_config"].get(key, default)
+
+
+class utils:
+    @staticmethod
+    def gc_heap_size(*size):
+        return 524288
+
+    @staticmethod
+    def heap_free():
+        return machine.config["model_memory"]
+
+
+class freq:
+    @staticmethod
+    def get():
+        return (400, 400)

@@ -1,0 +1,187 @@
+"""The host's side of the virtual board: camera, panel, JPEG and the numbers of the KPU."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import struct
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+if TYPE_CHECKING:
+    from .scenario import Scenario
+
+FRAME = (320, 240)
+
+
+def to_565(image: Image.Image) -> bytes:
+    """Return RGB565 pixels, byte-swapped as the firmware keeps them."""
+    r, g, b = (np.asarray(image.convert("RGB"), np.uint16)[..., i] for i in range(3))
+    return ((r >> 3) << 11 | (g >> 2) << 5 | b >> 3).astype(">u2").tobytes()
+
+
+def from_565(data: bytes, size: tuple[int, int]) -> np.ndarray:
+    """Return uint8 (h, w, 3); 5 and 6 bits are spread over 8 as the firmware's tables do."""
+    v = np.frombuffer(data, ">u2").reshape(size[1], size[0]).astype(np.uint16)
+    r, g, b = v >> 11, v >> 5 & 63, v & 31
+    return np.stack([r << 3 | r >> 2, g << 2 | g >> 4, b << 3 | b >> 2], -1).astype(np.uint8)
+
+
+def font_bits() -> bytes:
+    """Return 95 letters, 12 bytes each, from the bitmap font that comes with Pillow."""
+    font = ImageFont.load_default_imagefont()
+    rows = bytearray()
+    for code in range(32, 127):
+        cell = Image.new("1", (8, 12))
+        ImageDraw.Draw(cell).text((1, 0), chr(code), fill=1, font=font)
+        rows += cell.tobytes()
+    return bytes(rows)
+
+
+def test_picture(number: int) -> Image.Image:
+    """Return a plain camera picture when a scenario gives none: a gradient that changes."""
+    x = np.linspace(60, 200, FRAME[0])[None, :].repeat(FRAME[1], 0)
+    y = np.linspace(40, 160, FRAME[1])[:, None].repeat(FRAME[0], 1)
+    return Image.fromarray(np.stack([x, y, 0 * x + 90 + number % 60], -1).astype(np.uint8))
+
+
+def _overlap(a: Sequence[Any], b: Sequence[Any]) -> bool:
+    return a[0] < b[0] + b[2] and b[0] < a[0] + a[2] and a[1] < b[1] + b[3] and b[1] < a[1] + a[3]
+
+
+class Host:
+    """Answers the questions of one virtual board and keeps what it saw."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        self.scenario = scenario
+        self.frames: list[tuple[int, Image.Image, list[list[Any]]]] = []
+        self.loaded: list[str | int] = []
+        self.models = 0
+        self.end: dict[str, Any] | None = None
+        self.error: BaseException | None = None
+        self._panel = Image.new("RGB", FRAME)
+        self._snapshots = 0
+        self._camera_input: np.ndarray | None = None
+
+    def serve(self, read: int, write: int) -> None:
+        """Answer on the two pipe ends until the board closes its own."""
+        with os.fdopen(read, "rb") as requests, os.fdopen(write, "wb", buffering=0) as answers:
+            try:
+                while head := requests.read(8):
+                    facts_size, data_size = struct.unpack("<II", head)
+                    kind, facts = json.loads(requests.read(facts_size))
+                    answer, data = getattr(self, f"on_{kind}")(facts, requests.read(data_size))
+                    text = json.dumps(answer).encode()
+                    message = memoryview(struct.pack("<II", len(text), len(data)) + text + data)
+                    while message:
+                        message = message[answers.write(message) :]
+            except BaseException as error:
+                self.error = error
+
+    def on_font(self, facts: dict, data: bytes) -> tuple[Any, bytes]:
+        return {}, font_bits()
+
+    def on_end(self, facts: dict, data: bytes) -> tuple[Any, bytes]:
+        self.end = facts
+        return {}, b""
+
+    # The camera
+
+    def on_snapshot(self, facts: dict, data: bytes) -> tuple[Any, bytes]:
+        pictures = self.scenario.camera
+        number, self._snapshots = self._snapshots, self._snapshots + 1
+        picture = pictures[min(number, len(pictures) - 1)] if pictures else test_picture(number)
+        x, y, w, h = facts["window"]
+        picture = picture.convert("RGB").resize(facts["size"]).crop((x, y, x + w, y + h))
+        if facts["mirror"]:
+            picture = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+        if facts["flip"]:
+            picture = picture.transpose(Image.Transpose.FLIP_TOP_BOTTOM)
+        pixels = to_565(picture)
+        self._camera_input = from_565(pixels, (w, h))
+        return {}, pixels
+
+    # Pictures in files
+
+    def on_decode(self, facts: dict, data: bytes) -> tuple[Any, bytes]:
+        try:
+            picture = Image.open(io.BytesIO(data))
+            picture.load()
+        except OSError:
+            return {"error": 2}, b""
+        if picture.info.get("progressive"):
+            return {"error": 5}, b""
+        return {"size": picture.size}, to_565(picture)
+
+    def on_encode(self, facts: dict, data: bytes) -> tuple[Any, bytes]:
+        buffer = io.BytesIO()
+        picture = Image.fromarray(from_565(data, facts["size"]))
+        picture.save(buffer, "JPEG", quality=facts["quality"])
+        return {}, buffer.getvalue()
+
+    # The screen
+
+    def _photograph(self, facts: dict, texts: list[list[Any]]) -> tuple[Any, bytes]:
+        if self.frames and self.frames[-1][2] == texts:
+            old = self.frames[-1][1]
+            if old.size == self._panel.size and old.tobytes() == self._panel.tobytes():
+                return {}, b""
+        self.frames.append((facts["ms"], self._panel.copy(), texts))
+        return {}, b""
+
+    def on_panel(self, facts: dict, data: bytes) -> tuple[Any, bytes]:
+        pixel = struct.pack("<H", facts["color"])
+        color = tuple(int(v) for v in from_565(pixel, (1, 1))[0, 0])
+        self._panel = Image.new("RGB", tuple(facts["size"]), color)
+        return self._photograph(facts, [])
+
+    def on_display(self, facts: dict, data: bytes) -> tuple[Any, bytes]:
+        picture = Image.fromarray(from_565(data, facts["size"]))
+        kept: list[list[Any]] = []
+        if facts["pad"]:
+            self._panel = Image.new("RGB", self._panel.size)
+        elif self.frames:
+            box = (*facts["at"], *facts["size"])
+            kept = [text for text in self.frames[-1][2] if not _overlap(box, text)]
+        self._panel.paste(picture, tuple(facts["at"]))
+        return self._photograph(facts, kept + facts["texts"])
+
+    def on_text(self, facts: dict, data: bytes) -> tuple[Any, bytes]:
+        ink, paper = (
+            tuple(int(v) for v in from_565(struct.pack("<H", c), (1, 1))[0, 0])
+            for c in facts["colors"]
+        )
+        x, y = facts["at"]
+        box = [x, y, 8 * len(facts["text"]), 16]
+        draw = ImageDraw.Draw(self._panel)
+        draw.rectangle((x, y, x + box[2] - 1, y + 15), fill=paper)
+        font = ImageFont.load_default_imagefont()
+        for number, letter in enumerate(facts["text"]):
+            draw.text((x + 8 * number + 1, y + 2), letter, fill=ink, font=font)
+        texts = self.frames[-1][2] if self.frames else []
+        return self._photograph(facts, [*texts, [*box, facts["text"]]])
+
+    # The KPU
+
+    def on_flash_model(self, facts: dict, data: bytes) -> tuple[Any, bytes]:
+        return {}, self.scenario.flash_models.get(facts["address"], b"\xff" * 64)
+
+    def on_loaded(self, facts: dict, data: bytes) -> tuple[Any, bytes]:
+        self.models = facts["open"]
+        self.loaded.append(facts["source"])
+        return {}, b""
+
+    def on_freed(self, facts: dict, data: bytes) -> tuple[Any, bytes]:
+        self.models = facts["open"]
+        return {}, b""
+
+    def on_forward(self, facts: dict, data: bytes) -> tuple[Any, bytes]:
+        picture = self._camera_input if facts["camera"] else from_565(data, facts["size"])
+        assert picture is not None
+        kpu = self.scenario.kpu
+        values = kpu(picture) if callable(kpu) else kpu
+        return [float(value) for value in values], b""
