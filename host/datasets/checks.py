@@ -1,0 +1,211 @@
+"""Check a data set of class folders: labels, counts, every picture, duplicates. One pass.
+
+What is an error and what a warning: a lost picture (empty, cut off, damaged, tiny) is dropped
+with a warning, since nobody can mend it; one that is probably good but that we cannot take
+(another format, too many pixels, another file under its name) is an error, so that the user
+decides. Counts are taken after unusable pictures are gone.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
+
+from ..errors import Finding, Severity, UserError
+from .dataset import Dataset, Sample
+from .duplicates import Fingerprint, digest, fingerprint, group_near, same_pixels
+from .labels import check_labels
+from .limits import LIMITS, RULES, Limits, Progress, Rules
+from .pictures import decode, no_bomb_warnings
+from .tree import shorten
+
+_THREADS = 2
+_DECODED_SIDE = 256
+"""Large JPEGs are decoded no smaller than this: enough for every check below."""
+
+_ERRORS = frozenset({"picture_format", "picture_too_large", "picture_not_a_picture"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A sample after its picture was decoded, or with the `problem` that it has."""
+
+    sample: Sample
+    problem: Finding | None = None
+    kinds: frozenset[str] = frozenset()
+    animated: bool = False
+    digest: bytes = b""
+    fingerprint: Fingerprint | None = None
+
+
+def check(
+    dataset: Dataset,
+    rules: Rules = RULES,
+    progress: Progress | None = None,
+    limits: Limits = LIMITS,
+) -> Dataset:
+    """Return `dataset` with all its findings, its sizes and groups, without unusable pictures.
+
+    Width, height and group of each sample are filled in; of pictures that are the same within
+    a class one is kept. Errors come first among the findings. `progress` counts pictures.
+    """
+    if not dataset.samples:
+        return replace(dataset, findings=(Finding("no_pictures"), *dataset.findings))
+    seen = list(_look_at_all(dataset, rules, limits, progress))
+    usable = [one for one in seen if one.problem is None]
+    findings = check_labels(dataset.labels, rules)
+    findings += _grouped(one.problem for one in seen if one.problem)
+    findings += _conversions(usable)
+    kept, same = _drop_same(usable)
+    samples, alike = _group(kept, dataset.labels)
+    checked = dataset.with_samples(samples)
+    counts = _check_counts(checked, rules)
+    found = [*dataset.findings, *counts, *findings, *same, *alike]
+    return replace(checked, findings=tuple(sorted(found, key=_weight)))
+
+
+def _weight(finding: Finding) -> int:
+    return ("error", "warning", "note").index(finding.severity)
+
+
+def _look_at_all(
+    dataset: Dataset, rules: Rules, limits: Limits, progress: Progress | None
+) -> Iterator[_Seen]:
+    look = partial(_look_at, dataset, rules, limits)
+    with no_bomb_warnings(), ThreadPoolExecutor(_THREADS) as pool:
+        try:
+            for done, one in enumerate(pool.map(look, dataset.samples), start=1):
+                if progress:
+                    progress(done, len(dataset.samples))
+                yield one
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _look_at(dataset: Dataset, rules: Rules, limits: Limits, sample: Sample) -> _Seen:
+    try:
+        picture = decode(dataset.file(sample), sample.path, limits.pixels, _DECODED_SIDE)
+    except UserError as error:
+        return _Seen(sample, error.findings[0])
+    size = f"{picture.width}x{picture.height}"
+    if min(picture.width, picture.height) < rules.side_min:
+        params = {"found": f"{sample.path} {size}", "needed": rules.side_min}
+        return _Seen(sample, Finding("picture_too_small", sample.path, params=params))
+    return _Seen(
+        replace(sample, width=picture.width, height=picture.height),
+        kinds=picture.kinds,
+        animated=picture.animated,
+        digest=digest(picture.image),
+        fingerprint=fingerprint(picture.image),
+    )
+
+
+def _grouped(problems: Iterable[Finding]) -> list[Finding]:
+    """Return one finding per code, which counts its pictures and names the first of them."""
+    by_code: defaultdict[str, list[Finding]] = defaultdict(list)
+    for problem in problems:
+        by_code[problem.code].append(problem)
+    return [_merge(code, found) for code, found in sorted(by_code.items())]
+
+
+def _merge(code: str, found: list[Finding]) -> Finding:
+    severity: Severity = "error" if code in _ERRORS else "warning"
+    names = shorten(str(finding.params["found"]) for finding in found)
+    params = {**found[0].params, "count": len(found), "found": names}
+    return Finding(code, found[0].path, severity, params)
+
+
+def _conversions(usable: Sequence[_Seen]) -> list[Finding]:
+    animated = [one.sample.path for one in usable if one.animated]
+    findings = []
+    if animated:
+        params = {"count": len(animated), "names": shorten(animated)}
+        findings.append(Finding("pictures_animated", animated[0], "warning", params))
+    for kind in ("CMYK", "16-bit", "palette", "alpha", "EXIF"):
+        paths = [one.sample.path for one in usable if kind in one.kinds]
+        if paths:
+            code = "pictures_rotated" if kind == "EXIF" else "pictures_converted"
+            params = {"count": len(paths), "names": shorten(paths), "kind": kind}
+            findings.append(Finding(code, paths[0], "note", params))
+    return findings
+
+
+def _drop_same(usable: Sequence[_Seen]) -> tuple[list[_Seen], list[Finding]]:
+    """Keep one of equal pictures in a class (rather one to train with); name the others.
+
+    Equal pictures in two classes all stay: only the user knows which class is right.
+    """
+    order = sorted(usable, key=lambda one: one.sample.split in ("valid", "test"))
+    dropped: list[tuple[str, str]] = []
+    torn: list[tuple[str, str]] = []
+    for places in same_pixels([one.digest for one in order]):
+        first: dict[int | None, str] = {}
+        for sample in (order[place].sample for place in places):
+            if sample.label in first:
+                dropped.append((sample.path, first[sample.label]))
+            else:
+                torn += [(other, sample.path) for other in list(first.values())[:1]]
+                first[sample.label] = sample.path
+    gone = {path for path, _ in dropped}
+    kept = [one for one in usable if one.sample.path not in gone]
+    found = _pairs("duplicates_dropped", "warning", dropped)
+    return kept, _pairs("picture_in_two_classes", "error", torn) + found
+
+
+def _pairs(code: str, severity: Severity, pairs: list[tuple[str, str]]) -> list[Finding]:
+    if not pairs:
+        return []
+    names = shorten(f"{one} = {other}" for one, other in pairs)
+    return [Finding(code, pairs[0][0], severity, {"count": len(pairs), "names": names})]
+
+
+def _group(kept: Sequence[_Seen], labels: Sequence[str]) -> tuple[list[Sample], list[Finding]]:
+    """Give each set of near duplicates within a class a number; the others keep -1."""
+    samples = [one.sample for one in kept]
+    findings: list[Finding] = []
+    offset = 0
+    grouped = 0
+    for index, label in enumerate(labels):
+        places = [place for place, sample in enumerate(samples) if sample.label == index]
+        groups, giant = group_near([p for i in places if (p := kept[i].fingerprint) is not None])
+        sizes = Counter(groups)
+        for place, group in zip(places, groups, strict=True):
+            if sizes[group] > 1:
+                samples[place] = replace(samples[place], group=offset + group)
+                grouped += 1
+        offset += len(places)
+        if giant:
+            params = {"found": giant, "count": len(places)}
+            findings.append(Finding("class_too_alike", label, "warning", params))
+    if grouped:
+        number = len({sample.group for sample in samples} - {-1})
+        first = next(sample.path for sample in samples if sample.group >= 0)
+        params = {"count": grouped, "groups": number}
+        findings.append(Finding("near_duplicates", first, "note", params))
+    return samples, findings
+
+
+def _check_counts(dataset: Dataset, rules: Rules) -> list[Finding]:
+    number = len(dataset.labels)
+    names = shorten(dataset.labels, rules.classes_max)
+    params = {"found": number, "names": names}
+    if number > rules.classes_max:  # a wrong layout: counts of each would only be noise
+        return [Finding("classes_too_many", params=params | {"needed": rules.classes_max})]
+    findings: list[Finding] = []
+    if number < rules.classes_min:
+        findings.append(Finding("classes_too_few", params=params | {"needed": rules.classes_min}))
+    elif number < rules.classes_advised:
+        params |= {"needed": rules.classes_advised}
+        findings.append(Finding("classes_few", severity="warning", params=params))
+    learned = [sample for sample in dataset.samples if sample.split != "test"]
+    for label, count in dataset.with_samples(learned).counts().items():
+        if count < rules.images_min:
+            params = {"found": count, "needed": rules.images_min}
+            findings.append(Finding("class_too_small", label, params=params))
+        elif count > rules.images_max:
+            params = {"found": count, "needed": rules.images_max}
+            findings.append(Finding("class_too_large", label, params=params))
+    return findings

@@ -1,0 +1,111 @@
+"""Decide which pictures train and which validate: stratified, seeded, near duplicates together."""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+
+from ..errors import Finding
+from .dataset import Dataset, Sample, Split
+from .tree import shorten
+
+VALID_FEW = 5
+"""With at least this many pictures of a class in its own `valid` folder, none are added.
+M5Stack V-Training's collector writes five (numbers 31 to 35 of each class)."""
+
+Group = list[int]
+"""Positions of samples that stay together."""
+
+
+def split(dataset: Dataset, fraction: float = 0.2, seed: int = 0) -> Dataset:
+    """Return `dataset` with every sample's split set to train, valid or test.
+
+    Of each class about `fraction` of what is not for testing goes to validation, whole groups
+    only, at least one picture. Splits that the data set brings are kept, except that a group
+    that lies on both sides goes to training as a whole (with a note), and that a class with
+    fewer than `VALID_FEW` validation pictures gets more. The choice depends on the seed, the
+    label and the order of the samples, so a further class changes nothing for the others.
+    """
+    splits: list[Split] = [sample.split for sample in dataset.samples]
+    moved = _heal(dataset.samples, splits)
+    empty: list[str] = []
+    for index, label in enumerate(dataset.labels or ("",)):
+        places = [
+            place
+            for place, sample in enumerate(dataset.samples)
+            if (sample.label or 0) == index and splits[place] != "test"
+        ]
+        if places and not _choose(dataset.samples, splits, places, fraction, f"{seed}:{label}"):
+            empty.append(label)
+    samples = [
+        replace(sample, split=chosen or "train")
+        for sample, chosen in zip(dataset.samples, splits, strict=True)
+    ]
+    findings = _findings(moved, empty, _seen_tests(dataset.samples))
+    return dataset.with_samples(samples).with_findings(findings)
+
+
+def _heal(samples: Sequence[Sample], splits: list[Split]) -> list[str]:
+    """Move validation pictures whose near duplicates train to the training side; name them."""
+    trained = {
+        sample.group
+        for sample, chosen in zip(samples, splits, strict=True)
+        if chosen in ("train", "") and sample.group >= 0
+    }
+    moved: list[str] = []
+    for place, sample in enumerate(samples):
+        if splits[place] == "valid" and sample.group in trained:
+            splits[place] = "train"
+            moved.append(sample.path)
+    return moved
+
+
+def _choose(
+    samples: Sequence[Sample], splits: list[Split], places: Group, fraction: float, seed: str
+) -> bool:
+    """Mark the validation pictures of one class in `splits`; say whether there are any."""
+    have = sum(splits[place] == "valid" for place in places)
+    if have >= VALID_FEW:
+        return True
+    free = _groups(samples, [place for place in places if splits[place] != "valid"])
+    random.Random(seed).shuffle(free)  # noqa: S311 - a reproducible choice, not a secret
+    wanted = max(1, round(fraction * len(places)))
+    for group in free[1:]:  # the first stays for training, however few there are
+        if have + len(group) <= wanted:
+            _validate(splits, group)
+            have += len(group)
+    if not have and len(free) > 1:
+        _validate(splits, min(free, key=len))
+        have = 1
+    return have > 0
+
+
+def _validate(splits: list[Split], group: Group) -> None:
+    for place in group:
+        splits[place] = "valid"
+
+
+def _groups(samples: Sequence[Sample], places: Group) -> list[Group]:
+    groups: defaultdict[object, Group] = defaultdict(list)
+    for place in places:
+        alone = samples[place].group < 0
+        groups[("alone", place) if alone else samples[place].group].append(place)
+    return list(groups.values())
+
+
+def _seen_tests(samples: Sequence[Sample]) -> list[str]:
+    """Return the test pictures that have near duplicates among the others."""
+    others = {sample.group for sample in samples if sample.split != "test"} - {-1}
+    return [s.path for s in samples if s.split == "test" and s.group in others]
+
+
+def _findings(moved: list[str], empty: list[str], seen: list[str]) -> list[Finding]:
+    findings: list[Finding] = []
+    for code, paths in (("validation_moved", moved), ("test_like_training", seen)):
+        if paths:
+            params = {"count": len(paths), "names": shorten(paths)}
+            findings.append(Finding(code, paths[0], "warning", params))
+    findings += [Finding("class_without_validation", label) for label in empty]
+    return findings
