@@ -84,7 +84,9 @@ def forward(net, img, out_index=0, dma=-1):
         refuse("KPU.forward on a copy() reads through a wild pointer")
     wanted = machine.config["model_input"]
     if [img.w, img.h] != wanted:
-        print("[MAIXPY]kpu: img w=%d,h=%d, but model w=%d,h=%d" % (img.w, img.h, wanted[0], wanted[1]))
+        print(
+            "[MAIXPY]kpu: img w=%d,h=%d, but model w=%d,h=%d" % (img.w, img.h, wanted[0], wanted[1])
+        )
         raise ValueError("[MAIXPY]kpu: check img format err!\r\n")
     tick(machine.config["forward_ms"])
     camera = img.pix_ai == "camera"

@@ -44,9 +44,7 @@ def glyph(letter, scale):
     if key not in _glyphs:
         width, height = int(8 * scale + 0.5), int(12 * scale + 0.5)
         stride = (width + 7) // 8
-        buffer = framebuf.FrameBuffer(
-            bytearray(stride * height), width, height, framebuf.MONO_HLSB
-        )
+        buffer = framebuf.FrameBuffer(bytearray(stride * height), width, height, framebuf.MONO_HLSB)
         base = (ord(letter) - 32) * 12
         for y in range(height):
             row = _font[0][base + min(11, int(y / scale))]
@@ -189,9 +187,7 @@ class Image:
         return self
 
     def draw_string(self, *args, **keywords):
-        only(
-            keywords, ("color", "scale", "x_spacing", "y_spacing", "mono_space"), "draw_string"
-        )
+        only(keywords, ("color", "scale", "x_spacing", "y_spacing", "mono_space"), "draw_string")
         if isinstance(args[0], (tuple, list)):
             args = tuple(args[0]) + args[1:]
         x, y, text = whole(args[0], "x"), whole(args[1], "y"), args[2]
@@ -269,4 +265,6 @@ def option(keywords, name, rest, position, default):
 
 def covers(box, text):
     x, y, w, h = box
-    return x <= text[0] and y <= text[1] and text[0] + text[2] <= x + w and text[1] + text[3] <= y + h
+    return (
+        x <= text[0] and y <= text[1] and text[0] + text[2] <= x + w and text[1] + text[3] <= y + h
+    )

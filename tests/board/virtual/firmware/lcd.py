@@ -8,8 +8,21 @@ _state = {"on": False, "rotation": 0, "size": (320, 240)}
 
 
 def init(
-    type=1, freq=15000000, color=0, width=None, height=None, invert=0, offset_w0=0, offset_h0=0,
-    offset_w1=0, offset_h1=0, rst=37, dcx=38, ss=36, clk=39, lcd_type=0,
+    type=1,
+    freq=15000000,
+    color=0,
+    width=None,
+    height=None,
+    invert=0,
+    offset_w0=0,
+    offset_h0=0,
+    offset_w1=0,
+    offset_h1=0,
+    rst=37,
+    dcx=38,
+    ss=36,
+    clk=39,
+    lcd_type=0,
 ):
     panel = machine.config["panel"]
     if type not in (0, 1, 2, 3, 4, 5):

@@ -16,8 +16,16 @@ machine.config = json.loads(open(sys.argv[3]).read())
 machine.pins = {}
 
 # What MaixPy v1 has: its own modules, frozen ones, MicroPython 1.11's, and names that lead there.
-MODULES = ["uos", "os", "utime", "time", "Maix", "machine", "network", "usocket", "socket", "image", "sensor", "lcd", "KPU", "audio", "uhashlib", "ucryptolib", "modules", "board", "fpioa_manager", "ujson", "json", "ure", "re", "ustruct", "struct", "ubinascii", "binascii", "ucollections", "collections", "uerrno", "errno", "uheapq", "heapq", "urandom", "random", "uzlib", "zlib", "hashlib", "uio", "math", "cmath", "array", "gc", "sys", "micropython", "uctypes", "builtins"]
-UOS = ["ilistdir", "listdir", "mkdir", "rmdir", "chdir", "getcwd", "remove", "rename", "stat", "statvfs", "mount", "umount", "uname", "urandom", "VfsFat"]
+MODULES = (
+    "uos os utime time Maix machine network usocket socket image sensor lcd KPU audio uhashlib"
+    " ucryptolib modules board fpioa_manager ujson json ure re ustruct struct ubinascii binascii"
+    " ucollections collections uerrno errno uheapq heapq urandom random uzlib zlib hashlib uio"
+    " math cmath array gc sys micropython uctypes builtins"
+).split(" ")
+UOS = (
+    "ilistdir listdir mkdir rmdir chdir getcwd remove rename stat statvfs mount umount uname"
+    " urandom VfsFat"
+).split(" ")
 
 
 class Ticks:
@@ -158,6 +166,9 @@ def install_modules():
     import image
     import sensor
 
+    # The file systems of the host are gone later: everything is imported now.
+    for name in ("Maix", "board", "fpioa_manager", "lcd", "KPU"):
+        __import__(name)
     image.use_font(ask("font", {})[1])
     sensor.prepare()
     maixpy = Folder()
@@ -220,4 +231,6 @@ ballast = None
 if card and machine.mount_card is None:
     os.mount(out, "/out")
     copy_tree("/sd", "/out")
-ask("end", {"ended": ended, "ms": now_ms(), "heap_used": after - before, "heap_kept": gc.mem_alloc() - before})
+report = {"ended": ended, "ms": now_ms(), "heap_used": after - before}
+report["heap_kept"] = gc.mem_alloc() - before
+ask("end", report)
