@@ -2,11 +2,16 @@
 
 import io
 import sys
+import threading
 import time
 import zipfile
+from contextlib import contextmanager
 from pathlib import Path
 
 from PIL import Image, ImageDraw
+
+from host.server import create_app, listen
+from host.web.state import KEY
 
 FAKE_CHILD = Path(__file__).parent / "jobs" / "fake_child.py"
 LABELS = ("circle", "square", "triangle")
@@ -60,3 +65,22 @@ def dataset_zip(counts=(40, 40, 40), labels=LABELS, extra=()):
         for name, data in extra:
             archive.writestr(name, data)
     return buffer.getvalue()
+
+
+@contextmanager
+def running_host(settings):
+    """Serve on the settings' port in a thread, with a working queue; yield the address."""
+    app = create_app(settings)
+    queue = app.extensions[KEY].queue
+    queue.start()
+    server = listen(app, settings)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.effective_port}"
+    finally:
+        queue.interrupt()
+        server.close()
+        queue.stop()
+        thread.join(10)
+        app.extensions[KEY].store.close()

@@ -39,5 +39,5 @@ def backbones() -> list[BackboneChoice]:
 
 
 def firmwares() -> list[tuple[str, str]]:
-    """Return id and name of every known MaixPy build."""
+    """Return id and name of every known MaixPy build, the default one first."""
     return [(one.id, one.name) for one in firmware.known()]

@@ -92,6 +92,17 @@ class JobQueue:
             state = self.store.get(job_id).state
             raise UserError("job_state_wrong", job_id, state=state, needed="queued, running")
 
+    @property
+    def stopping(self) -> bool:
+        """Whether the host is about to end."""
+        return self._stopping.is_set()
+
+    def position(self, job_id: str) -> int:
+        """Return how many jobs end before this one starts, the running one included."""
+        waiting = [job.id for job in self.store.waiting()]
+        before = waiting.index(job_id) if job_id in waiting else 0
+        return before + len(self.store.jobs(("running",)))
+
     def start(self) -> None:
         """Take the data folder for this process, put back what was running, start working.
 
@@ -105,6 +116,10 @@ class JobQueue:
             self._huey, workers=1, periodic=False, initial_delay=0.1, backoff=1.5, max_delay=0.5
         )
         self._consumer.start()
+
+    def interrupt(self) -> None:
+        """Say that the host ends; `stop` must follow. May be called from a signal handler."""
+        self._stopping.set()
 
     def stop(self) -> None:
         """Stop the running job (it goes back into the queue) and the worker threads."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import unicodedata
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import fields
@@ -45,10 +44,11 @@ def check(store: Store, settings: Settings, job_id: str, name: str) -> Job:
     folder = store.folder(job_id)
     unpacked = folder / "checking"
     unpacked.mkdir()
-    root = intake.receive(folder / UPLOAD, unpacked, limits_of(settings))
-    dataset = checks.check(formats.load(root), rules_of(settings))
+    limits = limits_of(settings)
+    root = intake.receive(folder / UPLOAD, unpacked, limits)
+    dataset = checks.check(formats.load(root, limits), rules_of(settings), limits=limits)
     if dataset.errors():
-        raise UserError.of((*dataset.errors(), *_warnings(dataset)))
+        raise UserError.of(dataset.findings)
     shutil.rmtree(unpacked)
     return store.add(
         job_id,
@@ -88,12 +88,3 @@ def plain_name(text: str) -> str:
     stem = last[:-4] if last.lower().endswith(".zip") else last
     kept = "".join(c for c in stem if unicodedata.category(c)[0] != "C").strip()
     return kept[:NAME_LENGTH] or "model"
-
-
-def _warnings(dataset: Dataset) -> list:
-    return [one for one in dataset.findings if one.severity != "error"]
-
-
-def count_severities(values: list[dict]) -> Counter[str]:
-    """Return how many findings there are of each severity."""
-    return Counter(one["severity"] for one in values)

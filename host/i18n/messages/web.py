@@ -1,5 +1,57 @@
-"""Messages of host/web."""
+"""Messages of host/web and host/server."""
 
-from ..message import Message, N_
+from ..message import N_, Message
 
-MESSAGES: dict[str, Message] = {}
+MESSAGES: dict[str, Message] = {
+    "upload_too_large": Message(
+        what=N_("The upload is too large."),
+        found="{found} MB",
+        needed=N_("at most {needed} MB"),
+        fix=N_(
+            "Make the pictures smaller with: maixforge prepare FOLDER -o DATA.zip "
+            "or raise the setting MAIXFORGE_UPLOAD_BYTES."
+        ),
+    ),
+    "upload_missing": Message(
+        what=N_("Nothing was uploaded."),
+        found="",
+        needed=N_("one zip, or a folder with one sub-folder for each class"),
+        fix=N_("Choose a zip or a folder and send it again."),
+    ),
+    "form_expired": Message(
+        what=N_("This page is too old to be believed."),
+        found="",
+        needed=N_("a page of this host, opened since its key was made"),
+        fix=N_("Reload the page and try again. Cookies must be allowed for this address."),
+    ),
+    "request_refused": Message(
+        what=N_("The host cannot answer this request."),
+        found="{reason}",
+        needed="",
+        fix=N_("Go back to the start page and try again from there."),
+    ),
+    "page_missing": Message(
+        what=N_("There is no such page."),
+        found="{path}",
+        needed="",
+        fix=N_("Go back to the start page."),
+    ),
+    "file_missing": Message(
+        what=N_("This file is not there."),
+        found="{path}",
+        needed="",
+        fix=N_("Files can be downloaded when the job is done; look at its page."),
+    ),
+    "host_failed": Message(
+        what=N_("MaixForge made a mistake while it answered."),
+        found="{path}",
+        needed="",
+        fix=N_("Try again. If it happens again, report it with the last lines of the host's log."),
+    ),
+    "port_in_use": Message(
+        what=N_("Another program already listens on port {port}."),
+        found="{reason}",
+        needed=N_("a free port"),
+        fix=N_("Stop the other program or set MAIXFORGE_PORT to another number, e.g. 8081."),
+    ),
+}

@@ -1,0 +1,123 @@
+"""The host: a Flask app, its queue, and waitress to serve them."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import signal
+import sys
+from collections.abc import Callable
+from types import FrameType
+
+from flask import Flask
+from flask_babel import Babel
+from flask_bootstrap import Bootstrap5
+from flask_wtf import CSRFProtect
+from waitress.server import BaseWSGIServer, MultiSocketServer, create_server
+
+from .config import Settings
+from .errors import UserError
+from .i18n import LOCALE_DIR
+from .jobs.queue import JobQueue
+from .jobs.store import Store
+from .web import api, events, language, pages, problems, security, uploads
+from .web.state import KEY, Host
+
+LOG = logging.getLogger(__name__)
+SPARE_THREADS = 16
+"""Threads for pages and uploads beside those that live streams may hold."""
+BODY_FACTOR = 4
+"""Bodies up to so many times the upload limit are read to be refused with a finding; waitress
+itself closes the connection of larger ones."""
+
+
+def create_app(settings: Settings) -> Flask:
+    """Return the app with its store and its queue; the queue does not work before `start`.
+
+    Raises:
+        UserError: `data_folder_unwritable`.
+    """
+    app = Flask(__name__, template_folder="web/templates", static_folder="web/static")
+    store = Store(settings.data)
+    app.extensions[KEY] = Host(settings, store, JobQueue(store, settings))
+    app.request_class = uploads.UploadRequest
+    app.config.update(_configuration(settings))
+    Bootstrap5(app)
+    CSRFProtect(app)
+    Babel(app, locale_selector=language.choose)
+    app.before_request(language.remember)
+    app.after_request(security.add_headers)
+    problems.register(app)
+    app.register_blueprint(pages.blueprint)
+    app.register_blueprint(api.blueprint)
+    return app
+
+
+def _configuration(settings: Settings) -> dict[str, object]:
+    return {
+        "SECRET_KEY": security.secret_key(settings.secret_key_path),
+        "SESSION_COOKIE_NAME": "maixforge",
+        "SESSION_COOKIE_SAMESITE": "Lax",
+        # A foreign page could otherwise reach us under a name of its own (DNS rebinding).
+        "TRUSTED_HOSTS": ["localhost", "127.0.0.1", "[::1]", settings.host],
+        "MAX_CONTENT_LENGTH": settings.upload_bytes + uploads.FORM_SPARE,
+        "MAX_FORM_PARTS": settings.members + 16,
+        "WTF_CSRF_TIME_LIMIT": None,  # a page may stay open over night
+        "BOOTSTRAP_SERVE_LOCAL": True,
+        "BABEL_DEFAULT_LOCALE": "en",
+        "BABEL_TRANSLATION_DIRECTORIES": str(LOCALE_DIR),
+    }
+
+
+def serve(settings: Settings, ready: Callable[[str], None] = lambda url: None) -> None:
+    """Serve pages and run jobs until SIGINT or SIGTERM; `ready` is called with the address.
+
+    Raises:
+        UserError: `data_folder_in_use`, `data_folder_unwritable` or `port_in_use`.
+    """
+    app = create_app(settings)
+    queue: JobQueue = app.extensions[KEY].queue
+    queue.start()
+    try:
+        server = listen(app, settings)
+        _end_on_signals(queue)
+        ready(f"http://{_shown(settings.host)}:{settings.port}/")
+        server.run()
+    finally:
+        queue.stop()
+        app.extensions[KEY].store.close()
+
+
+def listen(app: Flask, settings: Settings) -> BaseWSGIServer | MultiSocketServer:
+    """Return a waitress server that listens already; `run` serves until it is closed.
+
+    Raises:
+        UserError: `port_in_use`.
+    """
+    try:
+        return create_server(
+            app,
+            host=settings.host,
+            port=settings.port,
+            threads=events.STREAMS + SPARE_THREADS,
+            connection_limit=1000,
+            ident="",
+            max_request_body_size=BODY_FACTOR * (settings.upload_bytes + uploads.FORM_SPARE),
+        )
+    except OSError as error:
+        if error.errno in (errno.EADDRINUSE, errno.EACCES):
+            raise UserError("port_in_use", port=settings.port, reason=str(error)) from error
+        raise
+
+
+def _shown(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _end_on_signals(queue: JobQueue) -> None:
+    def end(_signal: int, _frame: FrameType | None) -> None:
+        queue.interrupt()  # open streams end now, else waitress waits for them
+        sys.exit(0)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, end)

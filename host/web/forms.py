@@ -1,0 +1,110 @@
+"""The form that orders a training."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask_babel import gettext as _
+from flask_wtf import FlaskForm
+from wtforms import IntegerField, SelectField, StringField
+from wtforms.validators import InputRequired, NumberRange
+
+from ..errors import Finding, UserError
+from ..jobs import choices
+from ..jobs.spec import JobSpec
+from ..jobs.submit import UPLOAD, limits_of, plain_name, rules_of
+from .state import host
+
+SEED_MAX = 2**31 - 1
+
+
+class JobForm(FlaskForm):
+    """Name, preset, input fit, backbone, firmware and seed of one training.
+
+    Labels and hints are in the template, where the page's language is known.
+    """
+
+    name = StringField(render_kw={"maxlength": 60})
+    preset = SelectField()
+    fit = SelectField()
+    backbone = SelectField()
+    firmware = SelectField()
+    seed = IntegerField(validators=[InputRequired(), NumberRange(0, SEED_MAX)], default=0)
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        preset_text, fit_text = _preset_text(), _fit_text()
+        self.preset.choices = [(name, preset_text.get(name, name)) for name in choices.presets()]
+        self.fit.choices = [(name, fit_text.get(name, name)) for name in choices.FITS]
+        self.backbone.choices = [(one.name, _backbone_text(one)) for one in choices.backbones()]
+        self.firmware.choices = choices.firmwares()
+        if not self.is_submitted():
+            self.preset.data = self.preset.data or "balanced"
+
+    def fill_gaps(self) -> None:
+        """Give what a request did not send its default, so that the API may send a few only."""
+        self.preset.data = self.preset.data or "balanced"
+        for field in (self.fit, self.backbone, self.firmware):
+            if field.data is None and field.choices:
+                field.data = next(iter(field.choices))[0]
+        if not self.seed.raw_data:
+            self.seed.data, self.seed.raw_data = 0, ["0"]
+
+    def spec(self, name: str) -> JobSpec:
+        """Return the order; `name` stands in for an empty one.
+
+        Raises:
+            UserError: `option_invalid`, one finding a field.
+        """
+        self.fill_gaps()
+        if not self.validate():
+            raise UserError.of(_wrong(self, field) for field in self.errors if field)
+        return JobSpec(
+            source=UPLOAD,
+            name=plain_name(self.name.data or name),
+            preset=self.preset.data,
+            seed=self.seed.data or 0,
+            fit=self.fit.data,
+            backbone=self.backbone.data,
+            firmware=self.firmware.data or "",
+            limits=as_numbers(limits_of(host().settings)),
+            rules=as_numbers(rules_of(host().settings)),
+        )
+
+    def options(self) -> dict[str, Any]:
+        """Return the choices as the row keeps them."""
+        return {field.name: field.data for field in self if field.name != "csrf_token"}
+
+
+def as_numbers(values: Any) -> dict[str, int]:
+    """Return the fields of a slotted dataclass of numbers."""
+    return {name: getattr(values, name) for name in values.__slots__}
+
+
+def _wrong(form: JobForm, name: str) -> Finding:
+    """Return what is wrong with one field; WTForms says it in the page's language."""
+    needed = "; ".join(str(text) for text in form.errors[name])
+    raw = form[name].raw_data
+    value = str(raw[0] if raw else form[name].data)[:80]
+    return Finding("option_invalid", name, params={"value": value, "needed": needed})
+
+
+def _preset_text() -> dict[str, str]:
+    return {
+        "fast": _("Fast: a first look"),
+        "balanced": _("Balanced: good for most"),
+        "best": _("Best: takes its time"),
+    }
+
+
+def _fit_text() -> dict[str, str]:
+    return {"crop": _("Crop the centre"), "letterbox": _("Keep all, add borders")}
+
+
+def _backbone_text(one: choices.BackboneChoice) -> str:
+    values = {"width": one.width, "cut": one.cut}
+    if one.name == choices.DEFAULT_BACKBONE:
+        return _("MobileNetV1 %(width)s, %(cut)s blocks (standard)", **values)
+    if one.shipped:
+        return _("MobileNetV1 %(width)s, %(cut)s blocks", **values)
+    return _("MobileNetV1 %(width)s, %(cut)s blocks (fetched from the internet once)", **values)

@@ -1,0 +1,117 @@
+"""The pages. They work without scripts; scripts make them live."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Blueprint, Response, redirect, render_template, send_file, url_for
+from werkzeug.wrappers import Response as BaseResponse
+
+from ..errors import UserError
+from ..jobs import findings, pictures
+from . import actions, language, problems, view
+from .forms import JobForm
+from .state import host
+
+blueprint = Blueprint("pages", __name__)
+
+DOWNLOADS: Mapping[str, tuple[str, str]] = {
+    "sd.zip": ("sd_zip", "application/zip"),
+    "model.kfpkg": ("kfpkg", "application/zip"),
+    "m.kmodel": ("kmodel", "application/octet-stream"),
+}
+"""What can be downloaded: the name in the address, the key in the result, the type."""
+
+
+@blueprint.app_context_processor
+def shared() -> dict[str, Any]:
+    """Give every template what the frame of the page needs."""
+    return {"languages": language.NAMES, "language": language.current(), "states": view.states()}
+
+
+@blueprint.get("/")
+def home() -> str:
+    """Show the drop zone and the jobs."""
+    here = host()
+    return render_template(
+        "home.html", jobs=here.store.jobs(), settings=here.settings, texts=view.texts()
+    )
+
+
+@blueprint.post("/upload")
+def upload() -> BaseResponse:
+    """Take a data set from the form of a browser without scripts."""
+    return _to_job(actions.receive().id)
+
+
+@blueprint.get("/jobs/<job_id>")
+def job(job_id: str) -> str:
+    """Show a job as it stands: the check, the live training or the result."""
+    here = host()
+    one = here.store.get(job_id)
+    return render_template(
+        f"job_{_page_of(one.state)}.html",
+        job=one,
+        settings=here.settings,
+        stage=view.stage(one.state),
+        findings=problems.as_dicts(findings.from_json(one.findings)),
+        failure=problems.as_dicts(findings.from_json(one.failure)),
+        bars=view.bars(one, here.settings),
+        form=JobForm(data={"name": one.name, **one.options}),
+        steps=view.steps(),
+        shown=view.result(one) if one.state == "done" else None,
+        position=here.queue.position(job_id),
+        texts=view.texts(),
+    )
+
+
+@blueprint.post("/jobs/<job_id>/start")
+def start(job_id: str) -> BaseResponse:
+    """Put the job in the queue."""
+    return _to_job(actions.start(job_id).id)
+
+
+@blueprint.post("/jobs/<job_id>/cancel")
+def cancel(job_id: str) -> BaseResponse:
+    """Stop a job that waits or runs."""
+    host().queue.cancel(job_id)
+    return _to_job(job_id)
+
+
+@blueprint.post("/jobs/<job_id>/delete")
+def delete(job_id: str) -> BaseResponse:
+    """Delete a job and its files."""
+    host().store.remove(job_id)
+    return redirect(url_for("pages.home"))
+
+
+@blueprint.get("/jobs/<job_id>/files/<name>")
+def download(job_id: str, name: str) -> Response:
+    """Send a file of the result, always as an attachment; nothing else can be named."""
+    one = host().store.get(job_id)
+    if name not in DOWNLOADS or one.state != "done":
+        raise UserError("file_missing", name)
+    key, kind = DOWNLOADS[name]
+    folder = host().store.folder(job_id)
+    path = (folder / one.result.get(key, "")).resolve()
+    if not path.is_relative_to(folder) or not path.is_file():
+        raise UserError("file_missing", name)
+    return send_file(path, kind, as_attachment=True, download_name=f"{one.name}-{name}")
+
+
+@blueprint.get("/jobs/<job_id>/worst/<int:number>.jpg")
+def worst(job_id: str, number: int) -> Response:
+    """Send one of the worst pictures, written anew by us."""
+    one = host().store.get(job_id)
+    data = pictures.worst_thumbnail(host().store.folder(job_id), one.result, number)
+    return Response(data, content_type="image/jpeg")
+
+
+def _page_of(state: str) -> str:
+    pages = {"queued": "live", "running": "live", "done": "result"}
+    return pages.get(state, "check")
+
+
+def _to_job(job_id: str) -> BaseResponse:
+    return redirect(url_for("pages.job", job_id=job_id), 303)

@@ -1,0 +1,112 @@
+/** A job's page: live progress, log, learning curves, and a question before deleting. */
+
+import { draw } from "./chart.js";
+import { follow } from "./stream.js";
+import { text } from "./texts.js";
+
+const live = document.getElementById("live");
+const curves = document.getElementById("curves");
+let rounds = [];
+
+function percent(value) {
+  return `${Math.round(100 * value)} %`;
+}
+
+function ago(seconds) {
+  if (!Number.isFinite(seconds)) return "";
+  if (seconds < 90) return text("seconds", { n: Math.max(1, Math.round(seconds)) });
+  return text("minutes", { n: Math.round(seconds / 60) });
+}
+
+function markSteps(step) {
+  let past = true;
+  for (const item of document.querySelectorAll("#steps li")) {
+    const here = item.dataset.step === step;
+    if (here) past = false;
+    item.className = here ? "now" : past ? "past" : "";
+    if (here) item.setAttribute("aria-current", "step");
+    else item.removeAttribute("aria-current");
+  }
+}
+
+function sentence(event) {
+  const values = event.values ?? {};
+  const parts = [document.querySelector(`#steps [data-step="${event.step}"]`)?.textContent.trim()];
+  if ("epoch" in values) parts.push(text("epoch", { n: values.epoch }));
+  else if (event.message !== event.step) parts.push(event.message);
+  for (const key of ["loss", "valid_loss"]) {
+    if (key in values) parts.push(`${text(key)} ${values[key].toFixed(3)}`);
+  }
+  for (const key of ["accuracy", "valid_accuracy"]) {
+    if (key in values) parts.push(`${text(key)} ${(100 * values[key]).toFixed(1)} %`);
+  }
+  return parts.filter(Boolean).join(" · ");
+}
+
+function log(event) {
+  const list = document.getElementById("log");
+  const atEnd = list.scrollTop + list.clientHeight >= list.scrollHeight - 4;
+  const line = document.createElement("li");
+  const time = document.createElement("time");
+  time.textContent = new Date(1000 * event.time).toLocaleTimeString();
+  line.append(time, sentence(event));
+  list.append(line);
+  if (atEnd) list.scrollTop = list.scrollHeight;
+}
+
+function collect(event) {
+  if (event.message === "started") rounds = [];
+  const values = event.values ?? {};
+  if ("loss" in values || "accuracy" in values || "valid_accuracy" in values) rounds.push(values);
+}
+
+function drawCurves() {
+  if (!rounds.length) return;
+  curves.hidden = false;
+  const line = (key) => rounds.map((values) => values[key]);
+  draw(document.getElementById("chart-accuracy"),
+    { train: line("accuracy"), valid: line("valid_accuracy") }, [0, 1], percent);
+  draw(document.getElementById("chart-loss"),
+    { train: line("loss"), valid: line("valid_loss") }, null, (value) => value.toFixed(2));
+}
+
+function progress(event) {
+  log(event);
+  collect(event);
+  drawCurves();
+  if (event.step) markSteps(event.step);
+  if (Number.isFinite(event.fraction)) {
+    document.getElementById("bar").value = event.fraction;
+    document.getElementById("percent").textContent = percent(event.fraction);
+  }
+  if ("eta_seconds" in event) document.getElementById("eta").textContent = ago(event.eta_seconds ?? NaN);
+}
+
+function state(now) {
+  if (now.state === "queued") {
+    const key = now.position ? "position" : "next";
+    document.getElementById("eta").textContent = text(key, { n: now.position });
+  }
+  if (now.state === "running" && live.dataset.state === "queued") location.reload();
+}
+
+function lost(isLost) {
+  const banner = document.getElementById("connection");
+  banner.hidden = !isLost;
+  banner.textContent = text("connection");
+}
+
+if (live) {
+  follow(live.dataset.events, { progress, state, lost, end: () => location.reload() });
+} else if (curves) {
+  follow(curves.dataset.events, { progress: collect, end: drawCurves });
+}
+if (curves) addEventListener("resize", drawCurves);
+document.getElementById("cancel")?.addEventListener("submit", (event) => {
+  const button = event.target.querySelector("button");
+  button.textContent = text("cancelling");
+  setTimeout(() => { button.disabled = true; });
+});
+document.getElementById("delete")?.addEventListener("submit", (event) => {
+  if (!confirm(text("sure_delete"))) event.preventDefault();
+});

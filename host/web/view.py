@@ -1,0 +1,151 @@
+"""What the templates show, computed from rows: bars, heat, sizes. No HTML here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from flask_babel import gettext as _
+
+from ..config import Settings
+from ..jobs.events import STEPS
+from ..jobs.pictures import worst
+from ..jobs.store import Job
+
+HEATS = 9
+"""Shades of a confusion matrix; heat-0 is none."""
+DROP_WARNING = 2.0
+"""Points of accuracy that INT8 may lose before the page warns (facts: field.md E)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One class of the data set. `percent` and `mark` (the minimum) are 0..100 of the width."""
+
+    label: str
+    count: int
+    percent: float
+    mark: float
+    enough: bool
+
+
+def bars(job: Job, settings: Settings) -> list[Bar]:
+    """Return the class bars of a checked data set."""
+    counts: dict[str, int] = job.dataset.get("counts", {})
+    least = settings.images_min
+    widest = max([*counts.values(), round(least * 1.25)])
+    return [
+        Bar(label, count, 100 * count / widest, 100 * least / widest, count >= least)
+        for label, count in counts.items()
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One field of a confusion matrix; `heat` is 0..9 by its share of the row."""
+
+    count: int
+    heat: int
+    right: bool
+
+
+def matrix(counts: list[list[int]]) -> list[list[Cell]]:
+    """Return a confusion matrix (rows: truth, columns: answer) with its heats."""
+    return [
+        [Cell(count, -(-HEATS * count // max(sum(row), 1)), i == j) for j, count in enumerate(row)]
+        for i, row in enumerate(counts)
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A result as the page shows it. Accuracies in percent, `drop` in points (float - INT8)."""
+
+    float_percent: float
+    int8_percent: float
+    drop: float
+    warn: bool
+    frames: float
+    classes: list[dict[str, Any]]
+    matrices: dict[str, list[list[Cell]]]
+    worst: list[dict[str, Any]]
+
+
+def result(job: Job) -> Shown:
+    """Return what the result page shows of a done job."""
+    data = job.result
+    report = data.get("report", {})
+    accuracy = [100 * data[kind]["accuracy"] for kind in ("float", "int8")]
+    drop = accuracy[0] - accuracy[1]
+    return Shown(
+        float_percent=accuracy[0],
+        int8_percent=accuracy[1],
+        drop=drop,
+        warn=drop > DROP_WARNING,
+        frames=1000 / data["ms"] if data.get("ms") else 0.0,
+        classes=_classes(report),
+        matrices={
+            kind: matrix(report[kind]["confusion"]) for kind in ("float", "int8") if kind in report
+        },
+        worst=[{"number": number, **one} for number, one in enumerate(worst(data))],
+    )
+
+
+def _classes(report: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return per class the float and the INT8 model's figures side by side."""
+    if not report:
+        return []
+    pairs = zip(report["float"]["classes"], report["int8"]["classes"], strict=True)
+    return [{"label": one["label"], "float": one, "int8": other} for one, other in pairs]
+
+
+def steps() -> list[tuple[str, str]]:
+    """Return the pipeline's steps with their names in the page's language."""
+    names = {
+        "receive": _("Unpack"),
+        "check": _("Check"),
+        "train": _("Train"),
+        "compile": _("Compile for the K210"),
+        "evaluate": _("Measure on the simulated K210"),
+        "package": _("Pack"),
+    }
+    return [(step, names[step]) for step in STEPS]
+
+
+def states() -> dict[str, str]:
+    """Return the states' names in the page's language."""
+    return {
+        "checked": _("ready to train"),
+        "queued": _("waiting"),
+        "running": _("training"),
+        "done": _("done"),
+        "failed": _("failed"),
+        "cancelled": _("cancelled"),
+    }
+
+
+def stage(state: str) -> int:
+    """Return where in data, check, train, result a job of this state is (0..3)."""
+    return {"checked": 1, "queued": 2, "running": 2, "done": 3, "failed": 2, "cancelled": 1}[state]
+
+
+def texts() -> dict[str, str]:
+    """Return what the scripts say, in the page's language; {n} and the like are filled there."""
+    return {
+        "uploading": _("Sending: {percent} %"),
+        "checking": _("Checking every picture ..."),
+        "failed": _("The host did not answer. Is it still running?"),
+        "too_large": _("{found} MB is more than the {needed} MB that the host takes."),
+        "seconds": _("about {n} s left"),
+        "minutes": _("about {n} min left"),
+        "position": _("Jobs before this one: {n}"),
+        "next": _("Starts in a moment"),
+        "cancelling": _("Stopping ..."),
+        "epoch": _("round {n}"),
+        "loss": _("loss"),
+        "accuracy": _("accuracy"),
+        "valid_loss": _("loss on unseen pictures"),
+        "valid_accuracy": _("accuracy on unseen pictures"),
+        "sure_delete": _("Delete this job and all its files?"),
+        "connection": _("Connection lost; trying again ..."),
+    }
