@@ -1,0 +1,241 @@
+"""A package: a folder with `manifest.json` and `m.kmodel`; the SD zip and the kfpkg render it.
+
+The manifest is written first and names the kmodel's SHA-256: a folder whose kmodel does not
+match it is unfinished or damaged, and is never rendered.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from .. import __version__, kmodel
+from ..errors import UserError
+from ..files import atomic_write
+from . import firmware as builds
+from .flash_map import MODEL_BYTES_MAX
+
+MANIFEST = "manifest.json"
+KMODEL = "m.kmodel"
+FORMAT = 1
+"""Version of the manifest's shape."""
+
+NAME_MAX = 80
+LABEL_MAX = 64
+BOARDS = ("", "m5stickv", "cube", "amigo_tft", "amigo_ips", "other")
+
+
+@dataclass(frozen=True, slots=True)
+class BoardOptions:
+    """How boot.py behaves. `board` "" is found at run time; `rotation` of the screen is None (as
+    usual for the board) or 0..3; `mirror` and `flip` turn the camera's picture left-right and
+    upside-down; a score below `threshold` (0..1) counts as unsure; `serial_json` prints one line
+    of JSON a picture."""
+
+    board: str = ""
+    rotation: int | None = None
+    mirror: bool = False
+    flip: bool = False
+    threshold: float = 0.5
+    serial_json: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """What `manifest.json` says. `input_size` is (width, height) in pixels, the byte counts are
+    the kmodel's; `firmware` is the id of a build; `created` is empty unless a time was given."""
+
+    folder: Path
+    name: str
+    task: Literal["classify", "detect"]
+    labels: tuple[str, ...]
+    input_size: tuple[int, int]
+    kmodel_sha256: str
+    kmodel_bytes: int
+    main_memory_bytes: int
+    firmware: str
+    options: BoardOptions = field(default_factory=BoardOptions)
+    created_by: str = f"maixforge {__version__}"
+    created: str = ""
+
+    @property
+    def kmodel(self) -> Path:
+        """Where the kmodel lies."""
+        return self.folder / KMODEL
+
+    def manifest(self) -> bytes:
+        """Return the manifest as UTF-8 JSON; equal packages give equal bytes."""
+        values = {**asdict(self), "format": FORMAT}
+        del values["folder"]
+        text = json.dumps(values, ensure_ascii=False, indent=2, sort_keys=True)
+        return f"{text}\n".encode()
+
+
+def create(
+    folder: Path,
+    model: bytes,
+    *,
+    name: str,
+    labels: Sequence[str],
+    firmware: str = builds.DEFAULT,
+    options: BoardOptions | None = None,
+    choices: Sequence[tuple[str, int]] = (),
+    created: str = "",
+    info: kmodel.ModelInfo | None = None,
+) -> Package:
+    """Make the package of a classifier in `folder` (created when missing) and return it.
+
+    Args:
+        folder: its folder; an older package in it is replaced.
+        model: the kmodel V3.
+        name: what people call the model, at most 80 characters.
+        labels: one per output of the model, printable ASCII.
+        firmware: id of the MaixPy build that the board has or gets.
+        options: how boot.py behaves.
+        choices: smaller things to train, as `firmware.check_fit` takes them.
+        created: a time to note; none is read from a clock, so equal input gives equal bytes.
+        info: what the kmodel's header says, if it is known already.
+
+    Raises:
+        UserError: the kmodel is damaged, does not fit the firmware's memory, or name, labels or
+            options cannot be used.
+    """
+    info = info or kmodel.info(model)
+    package = Package(
+        folder=folder,
+        name=name.strip(),
+        task="classify",
+        labels=tuple(labels),
+        input_size=(info.width, info.height),
+        kmodel_sha256=hashlib.sha256(model).hexdigest(),
+        kmodel_bytes=len(model),
+        main_memory_bytes=info.main_memory,
+        firmware=builds.get(firmware).id,
+        options=options or BoardOptions(),
+        created=created,
+    )
+    _check(package)
+    _check_outputs(package, info)
+    require_fit(package, choices)
+    folder.mkdir(parents=True, exist_ok=True)
+    atomic_write(folder / MANIFEST, package.manifest())
+    atomic_write(package.kmodel, model)
+    return package
+
+
+def load(folder: Path) -> Package:
+    """Read a package back and prove that its kmodel is the one of its manifest.
+
+    Raises:
+        UserError: `package_missing`, `package_damaged`, `package_unfinished`.
+    """
+    path = folder / MANIFEST
+    try:
+        values = json.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise UserError("package_missing", folder.name, reason=error.strerror) from error
+    except ValueError as error:
+        raise UserError("package_damaged", MANIFEST, reason=str(error)) from error
+    package = _from_manifest(folder, values)
+    try:
+        found = hashlib.sha256(package.kmodel.read_bytes()).hexdigest()
+    except OSError as error:
+        raise UserError("package_unfinished", KMODEL) from error
+    if found != package.kmodel_sha256:
+        raise UserError("package_unfinished", KMODEL)
+    return package
+
+
+def require_fit(package: Package, choices: Sequence[tuple[str, int]] = ()) -> None:
+    """Do nothing when the model fits the package's firmware.
+
+    Raises:
+        UserError: `model_too_large...` or `input_too_large`.
+    """
+    builds.require_fit(
+        package.kmodel_bytes,
+        package.main_memory_bytes,
+        builds.get(package.firmware),
+        package.input_size,
+        choices,
+    )
+
+
+def with_options(package: Package, options: BoardOptions) -> Package:
+    """Return the package with other board options, its manifest written anew.
+
+    Raises:
+        UserError: an option that cannot be used.
+    """
+    changed = replace(package, options=options)
+    _check(changed)
+    atomic_write(changed.folder / MANIFEST, changed.manifest())
+    return changed
+
+
+def _from_manifest(folder: Path, values: Any) -> Package:
+    try:
+        if values.pop("format") != FORMAT:
+            raise ValueError("another version of MaixForge wrote it")
+        values["labels"] = tuple(values["labels"])
+        width, height = values["input_size"]
+        values["input_size"] = (int(width), int(height))
+        values["options"] = BoardOptions(**values["options"])
+        missing = {one.name for one in fields(Package)} - set(values) - {"folder"}
+        if missing:
+            raise ValueError(f"no {min(missing)}")
+        package = Package(folder=folder, **values)
+        _check(package)
+        return package
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise UserError("package_damaged", MANIFEST, reason=str(error)) from error
+
+
+def _check(package: Package) -> None:
+    name = package.name
+    if not name or len(name) > NAME_MAX or not name.isprintable():
+        raise UserError("package_name_unusable", "name", found=ascii(name), limit=NAME_MAX)
+    for label in package.labels:
+        if not _usable_label(label):
+            raise UserError("package_label_unusable", "labels", found=ascii(label))
+    if package.kmodel_bytes > MODEL_BYTES_MAX:
+        found, limit = f"{package.kmodel_bytes:,}", f"{MODEL_BYTES_MAX:,}"
+        raise UserError("kmodel_too_large", KMODEL, found=found, limit=limit)
+    _check_options(package.options)
+
+
+def _usable_label(label: Any) -> bool:
+    # boot.py reads one label a line and strips the ends.
+    return (
+        isinstance(label, str)
+        and 0 < len(label) <= LABEL_MAX
+        and label == label.strip()
+        and label.isascii()
+        and label.isprintable()
+    )
+
+
+def _check_options(options: BoardOptions) -> None:
+    number = isinstance(options.threshold, int | float) and 0 <= options.threshold <= 1
+    checks = {
+        "board": options.board in BOARDS,
+        "rotation": repr(options.rotation) in ("None", "0", "1", "2", "3"),
+        "threshold": number and not isinstance(options.threshold, bool),
+        "mirror": isinstance(options.mirror, bool),
+        "flip": isinstance(options.flip, bool),
+        "serial_json": isinstance(options.serial_json, bool),
+    }
+    for option, good in checks.items():
+        if not good:
+            raise UserError("board_option_unusable", option, found=ascii(getattr(options, option)))
+
+
+def _check_outputs(package: Package, info: kmodel.ModelInfo) -> None:
+    # A classifier's one output holds a float (4 bytes) per class.
+    if info.outputs != (4 * len(package.labels),):
+        found = ", ".join(str(size // 4) for size in info.outputs)
+        raise UserError("labels_do_not_fit", "labels", labels=len(package.labels), outputs=found)

@@ -1,0 +1,114 @@
+"""README.txt of an SD zip: what to do with the files, in English and in Chinese."""
+
+from __future__ import annotations
+
+from . import firmware as builds
+from .package import Package
+
+ENGLISH = """\
+{name}
+{rule}
+A picture classifier for K210 boards with MaixPy v1, made by {created_by}.
+Classes: {labels}
+
+1. Firmware
+   The board needs MaixPy v1. This package was made for: {firmware}
+   ({file} or a newer one of the same name).
+   The model takes {needed} bytes of memory there, {budget} may be counted on ({basis}).
+
+2. Card
+   Copy all files of this zip to the root of an SD card (FAT32, MBR partition table, 32 GB or
+   less), put the card into the board, press reset. The board shows the label, the score, the
+   milliseconds of the model and the pictures per second.
+
+3. Model in the flash instead (kfpkg)
+   The .kfpkg writes the model to flash address 0x300000 (and the firmware to 0, when one is in
+   it). Flash it with kflash or kflash_gui. boot.py and labels.txt do not come with it: they stay
+   on the card. boot.py takes the model from the flash when the card has no m.kmodel.
+   Without a card: copy boot.py and labels.txt to /flash over the serial port (e.g. MaixPy IDE).
+
+4. Settings
+   The lines at the top of boot.py: threshold, rotation of the screen, mirror of the camera.
+   When the picture is upside-down or mirrored the model sees it so, too: set it right first.
+
+5. What the board may say
+   load error:2002   no kmodel V3 there: copy m.kmodel again, or flash the kfpkg again
+   load error:2003   the model is damaged: copy it again
+   load error:2005   the file cannot be read: copy it again, check the card
+   load error:2006   not enough memory: flash "minimum_with_ide_support" or train a smaller model
+   check img format  boot.py and m.kmodel are of different packages: copy all files again
+   No SD card        FAT32 and MBR, not exFAT and not GPT; some boards do not read every card
+   No camera         switch off, push the cable in, switch on
+
+Files: boot.py (the program), m.kmodel (the model, {bytes} bytes), labels.txt (one label a line),
+start.jpg (start picture), manifest.json (facts about the model).
+SHA-256 of m.kmodel: {sha256}
+"""
+
+CHINESE = """\
+{name}
+{rule}
+用于 K210 开发板（MaixPy v1）的图像分类模型，由 {created_by} 生成。
+类别：{labels}
+
+1. 固件
+   开发板需要 MaixPy v1 固件。本包适用于：{firmware}
+   （{file}，或同名的更新版本）。
+   模型在板上占用 {needed} 字节内存，该固件可用 {budget} 字节（{basis}）。
+
+2. SD 卡
+   把压缩包里的所有文件复制到 SD 卡根目录（FAT32，MBR 分区表，不超过 32 GB），
+   插入开发板后按复位键。屏幕显示标签、得分、模型耗时（毫秒）和帧率。
+
+3. 把模型放进 Flash（kfpkg）
+   .kfpkg 把模型写到 Flash 地址 0x300000（如果包含固件，则固件写到 0）。
+   用 kflash 或 kflash_gui 烧录。boot.py 和 labels.txt 不在其中，仍放在 SD 卡上；
+   卡上没有 m.kmodel 时，boot.py 从 Flash 读取模型。
+   不用 SD 卡时：通过串口（例如 MaixPy IDE）把 boot.py 和 labels.txt 复制到 /flash。
+
+4. 设置
+   在 boot.py 开头：阈值 threshold、屏幕旋转 rotation、摄像头镜像 mirror。
+   画面颠倒或镜像时，模型看到的也一样，请先调正。
+
+5. 开发板可能的提示
+   load error:2002   没有找到 kmodel V3：重新复制 m.kmodel，或重新烧录 kfpkg
+   load error:2003   模型文件损坏：重新复制
+   load error:2005   文件无法读取：重新复制，并检查 SD 卡
+   load error:2006   内存不足：烧录 minimum_with_ide_support 固件，或训练更小的模型
+   check img format  boot.py 与 m.kmodel 不属于同一个包：重新复制所有文件
+   No SD card        SD 卡须为 FAT32 + MBR，不能是 exFAT 或 GPT；个别卡不被识别
+   No camera         断电，插紧摄像头排线，再上电
+
+文件：boot.py（程序），m.kmodel（模型，{bytes} 字节），labels.txt（每行一个标签），
+start.jpg（启动画面），manifest.json（模型信息）。
+m.kmodel 的 SHA-256：{sha256}
+"""
+
+BASIS = {
+    "measured": ("measured on a board", "板上实测"),
+    "published": ("published by Sipeed", "Sipeed 公布"),
+    "estimate": ("our estimate", "我们的估计"),
+}
+
+
+def readme(package: Package) -> bytes:
+    """Return README.txt: UTF-8 with a byte order mark and CRLF, so that Notepad shows it."""
+    build = builds.get(package.firmware)
+    needed = builds.needed_bytes(package.kmodel_bytes, package.main_memory_bytes)
+    parts = [
+        text.format(
+            name=package.name,
+            rule="=" * 72,
+            created_by=package.created_by,
+            labels=", ".join(package.labels),
+            firmware=build.name,
+            file=build.file,
+            needed=f"{needed:,}",
+            budget=f"{build.model_bytes:,}",
+            basis=BASIS[build.basis][language],
+            bytes=f"{package.kmodel_bytes:,}",
+            sha256=package.kmodel_sha256,
+        )
+        for language, text in enumerate((ENGLISH, CHINESE))
+    ]
+    return "\n\n".join(parts).replace("\n", "\r\n").encode("utf-8-sig")
