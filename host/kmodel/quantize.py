@@ -1,0 +1,219 @@
+"""Choose the integers of a KPU layer: weights, batch norm, activation table.
+
+What nncase 0.1 does is kept (each output channel is stretched to the layer's range and the batch
+norm undoes it, which is per-channel quantization for free) and improved on: the zero point of the
+weights is searched for, ranges minimise the squared error over many pictures instead of taking the
+first one's extremes, and the bias of each channel is corrected for the mean error that it has in
+the quantized network.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..errors import UserError
+from .fold import FloatLayer
+from .v3 import Activation
+
+FRACTION_BITS = 10
+"""Bits between batch norm and activation; 10 is what all real files use."""
+MUL_LIMIT = 1 << 22
+SHIFT_LIMIT = 15
+V_LIMIT = 1 << 35
+ARG_SHIFT = 15
+"""arg_x and arg_w are stored as value << 15 and shifted back: exact."""
+_FAR = (1 << 35) - 16
+# Where nncase 0.1 puts the ten unused segments below 0; any ascending values serve.
+_BELOW = [-(1 << 35), *(-(1 << 30) + (i << 20) for i in range(9))]
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Affine meaning of a byte: value = (byte - zero) * step; zero is a byte itself."""
+
+    step: float
+    zero: int
+
+    @classmethod
+    def of(cls, low: float, high: float) -> Range:
+        """Return the range that covers [low, high], widened so that it contains 0."""
+        low, high = min(low, 0.0), max(high, 0.0)
+        if high - low < 1e-9:
+            high = low + 1.0
+        step = (high - low) / 255
+        return cls(step, int(np.clip(round(-low / step), 0, 255)))
+
+    def quantize(self, values: np.ndarray) -> np.ndarray:
+        """Return the uint8 of float values."""
+        return np.clip(np.rint(values / self.step) + self.zero, 0, 255).astype(np.uint8)
+
+    def dequantize(self, values: np.ndarray) -> np.ndarray:
+        """Return the float32 of uint8 values."""
+        return (values.astype(np.float32) - np.float32(self.zero)) * np.float32(self.step)
+
+
+@dataclass(frozen=True, slots=True)
+class QuantizedLayer:
+    """The integers of one layer.
+
+    Attributes:
+        weights: uint8 (out, in, taps); `weight_zero` is the byte that means 0.
+        stretch: float64 (out,), bytes per unit of weight in each output channel.
+        source, result: what the bytes of the input and output map mean.
+        bn_mul, bn_shift, bn_add: int64 (out,).
+    """
+
+    weights: np.ndarray
+    weight_zero: int
+    stretch: np.ndarray
+    source: Range
+    result: Range
+    bn_mul: np.ndarray
+    bn_shift: np.ndarray
+    bn_add: np.ndarray
+    activation: Activation
+
+    def sums_to_float(self, sums: np.ndarray) -> np.ndarray:
+        """Return what integer sums (n, out, h, w) mean, without bias, as float64."""
+        return sums * (self.source.step / self.stretch)[None, :, None, None]
+
+
+def choose_range(values: np.ndarray, low: float, high: float, steps: int = 14) -> Range:
+    """Return the range within [low, high] with the least squared error over `values`.
+
+    Args:
+        values: float32 (n,), a sample of the layer's outputs.
+        low, high: the extremes that were seen; the range never exceeds them.
+        steps: how many shrunk ranges are tried, 5 % apart.
+    """
+    best, least = Range.of(low, high), np.inf
+    for index in range(steps):
+        candidate = Range.of(low * (1 - 0.05 * index), high * (1 - 0.05 * index))
+        error = candidate.dequantize(candidate.quantize(values)) - values
+        loss = float(np.mean(np.square(error, dtype=np.float64)))
+        if loss < least:
+            best, least = candidate, loss
+    return best
+
+
+def quantize_weights(
+    weights: np.ndarray, *, search: bool = True
+) -> tuple[np.ndarray, int, np.ndarray]:
+    """Quantize weights with one zero point for the layer and a stretch for each output channel.
+
+    Args:
+        weights: float32 (out, in, taps).
+        search: try zero points and keep the one with the least summed relative error; without
+            it the zero point follows from the layer's extremes, as in nncase 0.1.
+
+    Returns:
+        uint8 weights, the zero point and the stretch, float64 (out,).
+    """
+    low = np.minimum(weights.min((1, 2)), 0).astype(np.float64)
+    high = np.maximum(weights.max((1, 2)), 0).astype(np.float64)
+    power = np.maximum(np.square(weights, dtype=np.float64).mean((1, 2)), 1e-30)
+    if search:
+        zeros = range(8, 248)
+        errors = [np.mean(1 / (_stretch(low, high, zero) ** 2 * power)) for zero in zeros]
+        zero = zeros[int(np.argmin(errors))]
+    else:
+        zero = int(np.clip(round(255 * -low.min() / max(high.max() - low.min(), 1e-30)), 0, 255))
+    stretch = _stretch(low, high, zero)
+    integers = np.rint(weights * stretch[:, None, None]) + zero
+    return np.clip(integers, 0, 255).astype(np.uint8), zero, stretch
+
+
+def _stretch(low: np.ndarray, high: np.ndarray, zero: int) -> np.ndarray:
+    """Return bytes per unit so that each channel just touches 0 or 255."""
+    tiny = 1e-12
+    down, up = zero / np.maximum(-low, tiny), (255 - zero) / np.maximum(high, tiny)
+    return np.maximum(np.minimum(down, up), 1e-6)
+
+
+def quantize_layer(
+    layer: FloatLayer, source: Range, result: Range, *, search: bool = True, name: str = ""
+) -> QuantizedLayer:
+    """Choose all integers of `layer` for given meanings of its input and output bytes."""
+    weights, zero, stretch = quantize_weights(layer.weights, search=search)
+    one = 1 << FRACTION_BITS
+    factor = one * source.step / (result.step * stretch)
+    mul, shift = _mul_shift(factor, layer.name)
+    quantized = QuantizedLayer(
+        weights=weights,
+        weight_zero=zero,
+        stretch=stretch,
+        source=source,
+        result=result,
+        bn_mul=mul,
+        bn_shift=shift,
+        bn_add=np.zeros(len(mul), np.int64),
+        activation=activation_table(layer, result),
+    )
+    return with_bias(quantized, layer.bias, layer.name)
+
+
+def with_bias(quantized: QuantizedLayer, bias: np.ndarray, name: str) -> QuantizedLayer:
+    """Return the layer with another float bias (out,)."""
+    one = 1 << FRACTION_BITS
+    add = np.rint((bias.astype(np.float64) / quantized.result.step + quantized.result.zero) * one)
+    if np.abs(add).max() >= 1 << 31:
+        raise UserError("kmodel_range", name, found=f"bias {np.abs(bias).max():.3g}")
+    result = replace(quantized, bn_add=add.astype(np.int64))
+    _check_width(result, name)
+    return result
+
+
+def _mul_shift(factor: np.ndarray, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return mul and shift with mul / 2**shift nearest to factor, mul below 22 bits."""
+    shift = np.full(len(factor), SHIFT_LIMIT)
+    while (over := np.rint(factor * 2.0**shift) >= MUL_LIMIT).any():
+        if (shift[over] == 0).any():
+            raise UserError("kmodel_range", name, found=f"scale {factor.max():.3g}")
+        shift[over] -= 1
+    return np.rint(factor * 2.0**shift).astype(np.int64), shift
+
+
+def _check_width(layer: QuantizedLayer, name: str) -> None:
+    """Prove that no picture can overflow the KPU's 36 bits behind the batch norm."""
+    reach = np.abs(layer.weights.astype(np.int64) - layer.weight_zero).sum((1, 2)) * 255
+    if reach.max() >= V_LIMIT or _v_bound(layer, reach) >= V_LIMIT:
+        raise UserError("kmodel_range", name, found="sums beyond 36 bits")
+
+
+def _v_bound(layer: QuantizedLayer, reach: np.ndarray) -> int:
+    product = reach.astype(np.float64) * np.abs(layer.bn_mul) / 2.0**layer.bn_shift
+    return int((product + np.abs(layer.bn_add)).max())
+
+
+def activation_table(layer: FloatLayer, result: Range) -> Activation:
+    """Return the table. Linear, ReLU and ReLU6 share one: only the clamped byte differs."""
+    if layer.activation == "leaky":
+        return _leaky(layer.slope, result.zero)
+    start = [*_BELOW, 0, *(_FAR + i for i in range(5))]
+    mul, shift = [0] * 16, [0] * 16
+    mul[10], shift[10] = 1 << FRACTION_BITS, 2 * FRACTION_BITS
+    # The far segments are never reached; 255 keeps the table ascending all the same.
+    return _table(start, mul, shift, [0] * 11 + [255] * 5)
+
+
+def _leaky(slope: float, zero: int) -> Activation:
+    """Below the byte of 0 a slope that begins where the byte is 0, above it the identity."""
+    one = 1 << FRACTION_BITS
+    shift = 2 * FRACTION_BITS
+    while round(slope * 2.0 ** (shift - FRACTION_BITS + 1)) < 1 << 14 and shift < 35:
+        shift += 1
+    mul = round(slope * 2.0 ** (shift - FRACTION_BITS))
+    begin = zero * one - round(zero * one / slope)
+    start = [-(1 << 35), begin, zero * one, *(_FAR + i for i in range(13))]
+    return _table(
+        start,
+        [0, mul, one, *([0] * 13)],
+        [0, shift, 2 * FRACTION_BITS, *([0] * 13)],
+        [0, 0, zero, *([255] * 13)],
+    )
+
+
+def _table(start: list[int], mul: list[int], shift: list[int], add: list[int]) -> Activation:
+    return Activation(*(np.array(part, np.int64) for part in (start, mul, shift, add)))

@@ -1,0 +1,153 @@
+"""Prove that a kmodel touches only its own memory. The chip's loader checks nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..errors import UserError
+from .layout import RAM_LINES, map_lines
+from .v3 import EIGHT_BIT_WEIGHTS, ConvLayer, CpuLayer, Kmodel, LayerType
+
+MAX_MAIN_MEMORY = 6 << 20
+"""The chip's whole general RAM, bytes."""
+
+Span = tuple[int, int, str]
+"""First byte (or line), one past the last, and what is there."""
+
+
+def verify(model: Kmodel) -> None:
+    """Check every address of `model` against the memory that it asks for.
+
+    Raises:
+        UserError: `kmodel_unsafe`, naming the layer and what does not fit.
+    """
+    if not model.layers:
+        raise UserError("kmodel_unsafe", where="header", found="no layers")
+    if not model.flags & EIGHT_BIT_WEIGHTS:
+        raise UserError("kmodel_unsafe", where="header", found="16-bit weights")
+    if model.main_memory > MAX_MAIN_MEMORY:
+        raise UserError("kmodel_unsafe", where="header", found=f"{model.main_memory} bytes")
+    for index, layer in enumerate(model.layers):
+        where = f"layer {index} ({layer.type.name})"
+        if isinstance(layer, ConvLayer):
+            _check_conv(layer, where)
+        for start, end, what in _main_spans(layer):
+            if end > model.main_memory:
+                _fail(where, f"{what} at {start}..{end} of {model.main_memory} bytes")
+        for start, end, what in _kpu_spans(layer):
+            if end > RAM_LINES:
+                _fail(where, f"{what} in KPU RAM lines {start}..{end} of {RAM_LINES}")
+    for start, size in model.outputs:
+        if start + size > model.main_memory or size == 0:
+            _fail("outputs", f"{start}+{size} of {model.main_memory} bytes")
+
+
+def _fail(where: str, found: str) -> None:
+    raise UserError("kmodel_unsafe", where=where, found=found)
+
+
+def _check_conv(layer: ConvLayer, where: str) -> None:
+    registers = layer.registers
+    (channels, *inside), (outputs, *outside) = registers.in_shape, registers.out_shape
+    if registers.kernel > 1 or registers.pool > 9 or registers.bypass_conv or registers.full_add:
+        _fail(where, "a KPU mode that no known converter uses")
+    if min(inside + outside) < 4:
+        _fail(where, f"a feature map of {min(inside + outside)} pixels; the KPU needs 4")
+    if registers.depthwise and (channels != outputs or registers.pool):
+        _fail(where, "a depthwise layer that pools or changes its channels")
+    stride = {0: 1, 1: 2, 2: 2, 3: 4, 4: 4, 5: 2, 6: 2, 7: 4, 8: 1, 9: 1}[registers.pool]
+    if [side // stride for side in inside] != outside:
+        _fail(where, f"pool {registers.pool} makes {outside} of {inside}")
+    if (layer.activation.start[1:] < layer.activation.start[:-1]).any():
+        _fail(where, "an activation table that is not ascending")
+    source = range(registers.src_line, registers.src_line + map_lines(*registers.in_shape))
+    target = range(registers.dst_line, registers.dst_line + map_lines(*registers.out_shape))
+    if source.start < target.stop and target.start < source.stop:
+        _fail(where, "its result overwrites its input in KPU RAM")
+
+
+def _kpu_spans(layer: ConvLayer | CpuLayer) -> Iterator[Span]:
+    if isinstance(layer, ConvLayer):
+        registers = layer.registers
+        for line, shape, what in (
+            (registers.src_line, registers.in_shape, "input"),
+            (registers.dst_line, registers.out_shape, "result"),
+        ):
+            yield line, line + map_lines(*shape), what
+    elif "kpu_output" in layer.values:
+        shape = (
+            (layer["channels"], layer["height"], layer["width"])
+            if layer.type is LayerType.K210_UPLOAD
+            else (layer["channels"], 4, 4)
+        )
+        yield layer["kpu_output"], layer["kpu_output"] + map_lines(*shape), "result"
+
+
+def _main_spans(layer: ConvLayer | CpuLayer) -> Iterator[Span]:
+    if isinstance(layer, ConvLayer):
+        if layer.flags & 1:
+            channels, height, width = layer.registers.out_shape
+            yield layer.main_output, layer.main_output + channels * height * width, "result"
+        return
+    for name, size in _sizes(layer):
+        start = layer[name]
+        yield start, start + size, name
+    if layer.type in (LayerType.CONCAT, LayerType.QUANTIZED_CONCAT) and layer.table is not None:
+        for start, size in layer.table.tolist():
+            yield start, start + size, "part"
+
+
+def _sizes(layer: CpuLayer) -> list[tuple[str, int]]:
+    """Return the main-memory fields of a CPU layer and how many bytes each is read or written."""
+    inside, outside = _counts(layer)
+    wide_in, wide_out = (4 if layer.type in kinds else 1 for kinds in (_FLOAT_IN, _FLOAT_OUT))
+    sizes = {"input": wide_in * inside, "a": wide_in * inside, "b": wide_in * inside}
+    sizes["output"] = wide_out * outside
+    return [(name, size) for name, size in sizes.items() if name in layer.values]
+
+
+_FLOAT_BOTH = {
+    LayerType.ADD,
+    LayerType.GLOBAL_AVERAGE_POOL2D,
+    LayerType.AVERAGE_POOL2D,
+    LayerType.L2_NORMALIZATION,
+    LayerType.SOFTMAX,
+    LayerType.LOGISTIC,
+    LayerType.FULLY_CONNECTED,
+    LayerType.TENSORFLOW_FLATTEN,
+    LayerType.RESIZE_NEAREST_NEIGHBOR,
+}
+_FLOAT_IN = _FLOAT_BOTH | {LayerType.QUANTIZE}
+_FLOAT_OUT = _FLOAT_BOTH | {LayerType.DEQUANTIZE, LayerType.CHANNELWISE_DEQUANTIZE}
+
+
+def _counts(layer: CpuLayer) -> tuple[int, int]:
+    """Return how many values a CPU layer reads from main memory and writes there."""
+    values = {name: int(value) for name, value in layer.values.items()}
+    channels = values.get("channels", 0)
+    if layer.table is not None and layer.type in (LayerType.CONCAT, LayerType.QUANTIZED_CONCAT):
+        total = int(layer.table[:, 1].sum())  # in bytes, whatever the type
+        return total, total
+    if "count" in values:
+        return values["count"], values["count"]
+    if "kernel_size" in values:
+        return channels * values["kernel_size"], channels
+    if "channel_size" in values:
+        return channels * values["channel_size"], channels * values["channel_size"]
+    if "in_channels" in values:
+        return values["in_channels"], values["out_channels"]
+    if "out_c" in values:
+        return (
+            values["in_c"] * values["in_h"] * values["in_w"],
+            values["out_c"] * values["out_h"] * values["out_w"],
+        )
+    if "out_w" in values:
+        planes = (("in_w", "in_h"), ("out_w", "out_h"))
+        inside, outside = (channels * values[w] * values[h] for w, h in planes)
+        return inside, outside
+    if "width" in values:
+        plane = values["width"] * values["height"]
+        return channels * plane, channels * plane
+    if layer.type is LayerType.K210_REMOVE_PADDING:
+        return 16 * channels, channels
+    return channels, channels
