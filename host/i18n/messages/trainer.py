@@ -1,5 +1,75 @@
 """Messages of host/trainer."""
 
-from ..message import Message, N_
+from ..message import N_, Message
 
-MESSAGES: dict[str, Message] = {}
+MESSAGES: dict[str, Message] = {
+    "backbone_unknown": Message(
+        what=N_("There is no network with this name."),
+        found=N_("{path}"),
+        needed=N_("one of {known}"),
+        fix=N_("Choose one of these names, or leave the choice out for the standard network."),
+    ),
+    "preset_unknown": Message(
+        what=N_("There is no preset with this name."),
+        found=N_("{path}"),
+        needed=N_("one of {known}"),
+        fix=N_("Choose one of these presets."),
+    ),
+    "input_size_impossible": Message(
+        what=N_("The chip cannot run a model with this input size."),
+        found=N_("{width} x {height} pixels"),
+        needed=N_("width 128 to 320 and height 128 to 224, both multiples of 32"),
+        fix=N_("Choose 224 x 224, which suits most cameras and firmware."),
+    ),
+    "train_option_invalid": Message(
+        what=N_("A training setting is unknown or has a value that makes no sense."),
+        found=N_("{path} {value}"),
+        needed=N_("a known setting with a value in its range"),
+        fix=N_("Leave this setting out, or take the values of a preset."),
+    ),
+    "weights_missing": Message(
+        what=N_(
+            "The pretrained weights of this network are not on this computer "
+            "and could not be downloaded."
+        ),
+        found=N_("no file {path} in {folder}"),
+        needed=N_("the file {path}, or a network connection for the first training"),
+        fix=N_(
+            "Choose the standard network (width 1.0), which needs no download, or copy the file "
+            "into that folder, or connect to the network and start again."
+        ),
+    ),
+    "weights_damaged": Message(
+        what=N_("The file with the pretrained weights is damaged or is another file."),
+        found=N_("{path} in {folder}"),
+        needed=N_("the original file"),
+        fix=N_("Delete this file and start again, or install MaixForge again."),
+    ),
+    "training_pictures_missing": Message(
+        what=N_("A class has no pictures to train on."),
+        found=N_("no training pictures of {labels}"),
+        needed=N_("training pictures of at least 2 classes, and of every class"),
+        fix=N_("Add pictures of this class, or remove the class."),
+    ),
+    "validation_pictures_missing": Message(
+        what=N_("There are no pictures left to check the training with."),
+        found=N_("0 validation pictures"),
+        needed=N_("some pictures of every class that are not trained on"),
+        fix=N_("Add pictures of every class; the program sets a fifth of them aside by itself."),
+    ),
+    "training_diverged": Message(
+        what=N_("The training went astray: its numbers became infinite, so it was stopped."),
+        found=N_("loss {loss} in epoch {epoch} of stage {stage}, learning rate {rate}"),
+        needed=N_("a finite loss in every step"),
+        fix=N_(
+            "Start again with a lower learning rate (a tenth), or with the unchanged preset. "
+            "Nothing of the damaged model was kept."
+        ),
+    ),
+    "model_unreadable": Message(
+        what=N_("The trained model in this folder cannot be read."),
+        found=N_("{reason}"),
+        needed=N_("the files model.keras and card.json as training wrote them"),
+        fix=N_("Copy the whole folder again, or train again."),
+    ),
+}

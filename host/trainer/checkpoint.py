@@ -1,0 +1,70 @@
+"""What a training has finished, on disk: an interrupted run goes on where it stopped."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..datasets.dataset import Dataset
+from ..files import atomic_write
+from .options import TrainOptions
+
+RECORD = "record.json"
+
+
+def fingerprint(dataset: Dataset, options: TrainOptions) -> str:
+    """Return a hash of all that decides the result: settings, labels, splits and files' bytes."""
+    digest = hashlib.sha256(json.dumps(options.as_dict(), sort_keys=True).encode())
+    digest.update(json.dumps(dataset.labels).encode())
+    for sample in dataset.samples:
+        if sample.split in ("train", "valid"):
+            content = hashlib.sha256(dataset.file(sample).read_bytes()).hexdigest()
+            digest.update(json.dumps([sample.path, sample.label, sample.split, content]).encode())
+    return digest.hexdigest()
+
+
+class Checkpoints:
+    """One npz for each finished stage, in a folder that belongs to one fingerprint.
+
+    Each file is written whole or not at all; a folder of another run is emptied first.
+    """
+
+    def __init__(self, folder: Path, run: str) -> None:
+        self.folder = folder
+        mark = folder / "run.json"
+        if not mark.is_file() or json.loads(mark.read_text()).get("run") != run:
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
+            atomic_write(mark, json.dumps({"run": run}).encode())
+
+    def save(self, stage: str, arrays: Mapping[str, np.ndarray], record: Any = None) -> None:
+        """Store a finished stage: named arrays and a JSON value."""
+        buffer = io.BytesIO()
+        note = np.frombuffer(json.dumps(record).encode(), np.uint8)
+        np.savez(buffer, allow_pickle=False, **{**arrays, RECORD: note})
+        atomic_write(self.folder / f"{stage}.npz", buffer.getvalue())
+
+    def load(self, stage: str) -> tuple[dict[str, np.ndarray], Any] | None:
+        """Return arrays and record of a finished stage, or None."""
+        path = self.folder / f"{stage}.npz"
+        if not path.is_file():
+            return None
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+        return arrays, json.loads(arrays.pop(RECORD).tobytes())
+
+    def maps(self, name: str) -> Path:
+        """Return where the cached maps of a split lie."""
+        return self.folder / f"{name}-maps.npy"
+
+    def drop_maps(self) -> None:
+        """Delete the cached maps, which are large and needed no more."""
+        for path in self.folder.glob("*-maps.npy"):
+            path.unlink()

@@ -1,0 +1,25 @@
+"""TensorFlow's and Keras' global state: quiet, seeded, the same every time."""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib.metadata import version
+
+
+def start(seed: int) -> None:
+    """Import TensorFlow, seed everything and ask for operations that repeat exactly."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    import keras  # noqa: PLC0415
+    import tensorflow as tf  # noqa: PLC0415
+
+    keras.utils.set_random_seed(seed)
+    tf.config.experimental.enable_op_determinism()
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the libraries that decide what a training gives."""
+    import tensorflow as tf  # noqa: PLC0415
+
+    found = {name: version(name) for name in ("keras", "numpy", "pillow")}
+    return {"python": platform.python_version(), "tensorflow": tf.__version__, **found}
