@@ -22,8 +22,8 @@ STEPS = ("receive", "check", "train", "compile", "evaluate", "package")
 class Event(TypedDict):
     """One line. `time` is seconds since 1970, `fraction` 0..1 of the whole job.
 
-    `message` is a short English key, `values` are numbers such as epoch, loss, accuracy,
-    valid_loss, valid_accuracy.
+    `message` is a short English key; `values` are numbers and words such as the trainer's
+    stage, epoch, epochs, loss, accuracy, val_loss, val_accuracy (0..1).
     """
 
     time: float
@@ -31,20 +31,24 @@ class Event(TypedDict):
     step: NotRequired[str]
     fraction: NotRequired[float]
     eta_seconds: NotRequired[float | None]
-    values: NotRequired[dict[str, float]]
+    values: NotRequired[dict[str, float | str]]
 
 
 def append(folder: Path, event: Mapping[str, Any]) -> None:
     """Add one event to the job's file; the time is set when it is missing.
 
-    Values that are no finite number are left out: JSON has no word for them.
+    Values that are None or no finite number are left out: JSON has no word for them.
     """
     full = {"time": round(time.time(), 3), **event}
     if "values" in full:
-        full["values"] = {k: v for k, v in full["values"].items() if math.isfinite(v)}
+        full["values"] = {key: value for key, value in full["values"].items() if _plain(value)}
     line = json.dumps(full, allow_nan=False) + "\n"
     with (folder / NAME).open("ab") as file:
         file.write(line.encode())
+
+
+def _plain(value: object) -> bool:
+    return isinstance(value, str) or (isinstance(value, int | float) and math.isfinite(value))
 
 
 def mend(folder: Path) -> None:

@@ -37,8 +37,8 @@ class Curve(TypedDict):
     stage: NotRequired[str]
     loss: float
     accuracy: NotRequired[float]
-    valid_loss: NotRequired[float]
-    valid_accuracy: NotRequired[float]
+    val_loss: NotRequired[float]
+    val_accuracy: NotRequired[float]
 
 
 class Report(TypedDict):
@@ -64,7 +64,7 @@ class Result(TypedDict):
     labels: list[str]
     float: Accuracy
     int8: Accuracy
-    test: NotRequired[dict[str, Accuracy]]
+    test: NotRequired[dict[str, float]]
     kmodel: str
     kmodel_bytes: int
     ram_bytes: int

@@ -7,7 +7,7 @@ import logging
 
 from flask import Flask, Response, jsonify, render_template, request
 from flask_wtf.csrf import CSRFError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, SecurityError
 
 from ..errors import Finding, UserError
 from . import language
@@ -77,6 +77,9 @@ def _http(error: HTTPException) -> Response:
     if error.code == 404:
         return answer(UserError("page_missing", request.path))
     status = error.code or 500
+    if isinstance(error, SecurityError):  # a name that is not ours: no address can be built
+        text = str(UserError("request_refused", reason=f"{status} {error.name}"))
+        return Response(text, status, content_type="text/plain; charset=utf-8")
     reason = f"{status} {error.name}"
     return answer(UserError("request_refused", request.path, reason=reason), status)
 

@@ -58,7 +58,8 @@ def store_upload(folder: Path) -> str:
 def _pack(files: Sequence[FileStorage], path: Path) -> None:
     with zipfile.ZipFile(path, "x", zipfile.ZIP_STORED) as archive:
         for file in files:
-            member = zipfile.ZipInfo(file.filename or "")
+            member = zipfile.ZipInfo()
+            member.filename = file.filename or ""  # whole; the constructor would cut it at a NUL
             with archive.open(member, "w") as target:
                 while block := file.stream.read(64 * 1024):
                     target.write(block)

@@ -63,7 +63,7 @@ def succeed(folder: Path, spec) -> int:
     for epoch in range(1, 11):
         good = 1 - 0.7 * 0.7**epoch
         values = {"epoch": epoch, "loss": 1.2 * 0.75**epoch, "accuracy": good}
-        values |= {"valid_loss": 1.3 * 0.77**epoch, "valid_accuracy": good - 0.02}
+        values |= {"val_loss": 1.3 * 0.77**epoch, "val_accuracy": good - 0.02}
         left = (10 - epoch) * pause
         emit(
             folder,

@@ -31,6 +31,7 @@ def test_a_half_line_waits_and_a_mended_one_is_passed_over(tmp_path):
 
 
 def test_numbers_that_json_lacks_are_left_out(tmp_path):
-    events.append(tmp_path, {"message": "epoch", "values": {"loss": float("nan"), "epoch": 2}})
+    values = {"loss": float("nan"), "accuracy": None, "epoch": 2, "stage": "head"}
+    events.append(tmp_path, {"message": "epoch", "values": values})
     [(_, event)] = events.Tail(tmp_path).read()
-    assert event.get("values") == {"epoch": 2}
+    assert event.get("values") == {"epoch": 2, "stage": "head"}

@@ -1,7 +1,7 @@
 /** A small line chart in an SVG: two lines over the rounds of a training. */
 
 const SPACE = "http://www.w3.org/2000/svg";
-const LEFT = 38, RIGHT = 8, TOP = 10, BOTTOM = 20;
+const LEFT = 46, RIGHT = 8, TOP = 10, BOTTOM = 20;
 
 function add(parent, name, attributes, content = "") {
   const element = document.createElementNS(SPACE, name);

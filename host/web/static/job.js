@@ -7,6 +7,7 @@ import { text } from "./texts.js";
 const live = document.getElementById("live");
 const curves = document.getElementById("curves");
 let rounds = [];
+let lastSaid = "";
 
 function percent(value) {
   return `${Math.round(100 * value)} %`;
@@ -32,24 +33,29 @@ function markSteps(step) {
 function sentence(event) {
   const values = event.values ?? {};
   const parts = [document.querySelector(`#steps [data-step="${event.step}"]`)?.textContent.trim()];
-  if ("epoch" in values) parts.push(text("epoch", { n: values.epoch }));
-  else if (event.message !== event.step) parts.push(event.message);
-  for (const key of ["loss", "valid_loss"]) {
+  if (values.stage) parts.push(text(`stage_${values.stage}`));
+  if ("loss" in values) parts.push(text("epoch", { n: values.epoch }));
+  else if (!values.stage && event.message !== event.step) parts.push(text(event.message));
+  for (const key of ["loss", "val_loss"]) {
     if (key in values) parts.push(`${text(key)} ${values[key].toFixed(3)}`);
   }
-  for (const key of ["accuracy", "valid_accuracy"]) {
+  for (const key of ["accuracy", "val_accuracy"]) {
     if (key in values) parts.push(`${text(key)} ${(100 * values[key]).toFixed(1)} %`);
   }
   return parts.filter(Boolean).join(" · ");
 }
 
+/** Add a line; rounds without a loss (features of a batch) say no more than the last line. */
 function log(event) {
+  const said = sentence(event);
+  if (said === lastSaid) return;
+  lastSaid = said;
   const list = document.getElementById("log");
   const atEnd = list.scrollTop + list.clientHeight >= list.scrollHeight - 4;
   const line = document.createElement("li");
   const time = document.createElement("time");
   time.textContent = new Date(1000 * event.time).toLocaleTimeString();
-  line.append(time, sentence(event));
+  line.append(time, said);
   list.append(line);
   if (atEnd) list.scrollTop = list.scrollHeight;
 }
@@ -57,7 +63,7 @@ function log(event) {
 function collect(event) {
   if (event.message === "started") rounds = [];
   const values = event.values ?? {};
-  if ("loss" in values || "accuracy" in values || "valid_accuracy" in values) rounds.push(values);
+  if ("loss" in values || "val_accuracy" in values) rounds.push(values);
 }
 
 function drawCurves() {
@@ -65,9 +71,9 @@ function drawCurves() {
   curves.hidden = false;
   const line = (key) => rounds.map((values) => values[key]);
   draw(document.getElementById("chart-accuracy"),
-    { train: line("accuracy"), valid: line("valid_accuracy") }, [0, 1], percent);
+    { train: line("accuracy"), valid: line("val_accuracy") }, [0, 1], percent);
   draw(document.getElementById("chart-loss"),
-    { train: line("loss"), valid: line("valid_loss") }, null, (value) => value.toFixed(2));
+    { train: line("loss"), valid: line("val_loss") }, null, (value) => value.toFixed(2));
 }
 
 function progress(event) {
