@@ -204,11 +204,13 @@ def bomb(path: str, size: int, allowed: int) -> UserError:
 def _check_overlaps(archive: zipfile.ZipFile, source: Path) -> None:
     """Refuse members that share bytes with each other or with the table of contents."""
     infos = sorted(archive.infolist(), key=lambda info: info.header_offset)
-    ends = [info.header_offset for info in infos[1:]] + [archive.start_dir]
+    ends = [info.header_offset for info in infos[1:]] + [archive.start_dir][: len(infos)]
     with source.open("rb") as file:
         for info, end in zip(infos, ends, strict=True):
-            file.seek(max(info.header_offset, 0))
-            header = file.read(_LOCAL_HEADER)
+            header = b""
+            if info.header_offset >= 0:
+                file.seek(info.header_offset)
+                header = file.read(_LOCAL_HEADER)
             if len(header) < _LOCAL_HEADER or not header.startswith(b"PK\x03\x04"):
                 raise UserError("zip_damaged", source.name, reason=_printable(info.orig_filename))
             name_length, extra_length = struct.unpack_from("<HH", header, 26)

@@ -19,7 +19,7 @@ from .dataset import Dataset, Sample
 from .duplicates import Fingerprint, digest, fingerprint, group_near, same_pixels
 from .labels import check_labels
 from .limits import LIMITS, RULES, Limits, Progress, Rules
-from .pictures import decode, no_bomb_warnings
+from .pictures import decode, quiet_decoders
 from .tree import shorten
 
 _THREADS = 2
@@ -75,7 +75,7 @@ def _look_at_all(
     dataset: Dataset, rules: Rules, limits: Limits, progress: Progress | None
 ) -> Iterator[_Seen]:
     look = partial(_look_at, dataset, rules, limits)
-    with no_bomb_warnings(), ThreadPoolExecutor(_THREADS) as pool:
+    with quiet_decoders(), ThreadPoolExecutor(_THREADS) as pool:
         try:
             for done, one in enumerate(pool.map(look, dataset.samples), start=1):
                 if progress:

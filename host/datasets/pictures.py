@@ -57,10 +57,10 @@ class Picture:
 
 
 @contextmanager
-def no_bomb_warnings() -> Iterator[None]:
-    """Keep Pillow quiet about pictures that are large but within the project's own limits."""
+def quiet_decoders() -> Iterator[None]:
+    """Keep Pillow from warning on stderr: of large pictures (`pixels` decides), odd EXIF data."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        warnings.filterwarnings("ignore", module="PIL")
         yield
 
 

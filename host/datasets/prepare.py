@@ -19,7 +19,7 @@ from .checks import check
 from .dataset import Dataset, Sample
 from .formats import load
 from .limits import MIB, PREPARE_LIMITS, RULES, Limits, Progress, Rules
-from .pictures import decode, no_bomb_warnings
+from .pictures import decode, quiet_decoders
 
 Fit = Literal["crop", "letterbox"]
 
@@ -118,7 +118,7 @@ def prepare(
             image = fit_image(picture.image, (size, size), fit)
             image.save(files[name], "JPEG", quality=quality)
 
-        with no_bomb_warnings(), ThreadPoolExecutor(2) as pool:
+        with quiet_decoders(), ThreadPoolExecutor(2) as pool:
             for done, _ in enumerate(pool.map(convert, names), start=1):
                 if progress:
                     progress(looked + done, looked + len(names))

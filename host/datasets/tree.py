@@ -47,13 +47,27 @@ def spelling(name: str) -> str:
 
 
 def decode_name(raw: bytes) -> str:
-    """Return a file name of unknown encoding: UTF-8, else GBK (Chinese Windows), else CP437."""
-    for encoding in ("utf-8", "gb18030"):
+    """Return a file name of unknown encoding: UTF-8, else GBK (Chinese Windows), else CP437.
+
+    Two bytes of GBK often happen to be one UTF-8 letter below U+0800. Those are taken for
+    Chinese: names in UTF-8 that do not say so come from macOS, which decomposes letters.
+    """
+    for encoding in ("ascii", "gb2312", "utf-8", "gb18030"):
         try:
-            return raw.decode(encoding)
+            text = raw.decode(encoding)
         except UnicodeDecodeError:
             continue
+        if encoding != "gb2312" or max(_decode_utf8(raw)) < "\u0800":
+            return text
     return raw.decode("cp437")
+
+
+def _decode_utf8(raw: bytes) -> str:
+    """Return `raw` as UTF-8, or as some letter below U+0800 if it is none."""
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return "?"
 
 
 def shorten(names: Iterable[str], most: int = 10) -> str:

@@ -1,0 +1,15 @@
+"""Every code that this room gives has a message, and every message a use."""
+
+import re
+
+from host.i18n.messages.datasets import MESSAGES
+
+
+def test_codes_and_messages_match(root):
+    folder = root / "host" / "datasets"
+    source = "\n".join(path.read_text("utf-8") for path in sorted(folder.rglob("*.py")))
+    given = set(
+        re.findall(r'(?:UserError|Finding|_problem|_many|_pairs)\(\s*"([a-z_0-9]+)"', source)
+    )
+    assert given - set(MESSAGES) == set()
+    assert [code for code in MESSAGES if f'"{code}"' not in source] == []
