@@ -37,8 +37,8 @@ class Curve(TypedDict):
     stage: NotRequired[str]
     loss: float
     accuracy: NotRequired[float]
-    val_loss: NotRequired[float]
-    val_accuracy: NotRequired[float]
+    valid_loss: NotRequired[float]
+    valid_accuracy: NotRequired[float]
 
 
 class Report(TypedDict):
@@ -56,8 +56,9 @@ class Result(TypedDict):
     """`result.json`, the same object as `maixforge train --json` prints, and more.
 
     `kmodel`, `sd_zip` and `kfpkg` are paths, relative ones inside the job folder; `ms` is the
-    estimated time of one picture on the board, `ram_bytes` main memory for the loaded model,
-    `seconds` the wall time of the job. `firmware_fit` has one entry a known build.
+    estimated time of one picture on the board, `ram_bytes` the memory that the loaded model takes
+    there (file and main memory), `seconds` the wall time of the job. `firmware_fit` has one entry
+    a known build.
     """
 
     task: str

@@ -17,7 +17,8 @@ class JobSpec:
     `source` and `test` (a held-back data set, "" for none) are paths of a zip or a folder,
     relative ones inside the job folder. `preset`, `fit` and `backbone` are names that
     `host.trainer.options` knows, `size` is the input's side in pixels, `firmware` an id of
-    `host.deploy.firmware` ("" for none). `overrides` are further options of the trainer by
+    `host.deploy.firmware` ("" for its default), `firmware_folder` where the user keeps MaixPy
+    files ("" for none). `overrides` are further options of the trainer by
     name. `limits` and `rules` are fields of `host.datasets.limits` that differ from their
     defaults.
     """
@@ -30,6 +31,7 @@ class JobSpec:
     size: int = 224
     backbone: str = ""
     firmware: str = ""
+    firmware_folder: str = ""
     test: str = ""
     overrides: Mapping[str, Any] = field(default_factory=dict)
     limits: Mapping[str, int] = field(default_factory=dict)

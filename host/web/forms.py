@@ -67,6 +67,7 @@ class JobForm(FlaskForm):
             fit=self.fit.data,
             backbone=self.backbone.data,
             firmware=self.firmware.data or "",
+            firmware_folder=str(host().settings.firmware.resolve()),
             limits=as_numbers(limits_of(host().settings)),
             rules=as_numbers(rules_of(host().settings)),
         )

@@ -63,11 +63,11 @@ def succeed(folder: Path, spec) -> int:
     for epoch in range(1, 11):
         good = 1 - 0.7 * 0.7**epoch
         values = {"epoch": epoch, "loss": 1.2 * 0.75**epoch, "accuracy": good}
-        values |= {"val_loss": 1.3 * 0.77**epoch, "val_accuracy": good - 0.02}
+        values |= {"valid_loss": 1.3 * 0.77**epoch, "valid_accuracy": good - 0.02}
         left = (10 - epoch) * pause
         emit(
             folder,
-            "epoch",
+            "train_head" if epoch < 6 else "train_tune",
             step="train",
             fraction=0.05 + 0.07 * epoch,
             eta_seconds=left,
@@ -97,7 +97,7 @@ def result(folder: Path, spec) -> dict:
         "int8": {"accuracy": 0.9583},
         "kmodel": "m.kmodel",
         "kmodel_bytes": 2_203_648,
-        "ram_bytes": 402_000,
+        "ram_bytes": 2_605_648,
         "ms": 41.3,
         "sd_zip": "sd.zip",
         "kfpkg": "model.kfpkg",
@@ -127,6 +127,11 @@ def unpack(folder: Path, spec) -> list[str]:
     return names
 
 
+def judged(path: str, score: float) -> dict:
+    names = {"path": path, "truth": "circle", "predicted": "square"}
+    return {**names, "score": score, "truth_score": 1 - score}
+
+
 def report(matrix: list[list[int]], pictures: list[str]) -> dict:
     columns = [sum(row[i] for row in matrix) for i in range(3)]
     classes = [
@@ -134,14 +139,12 @@ def report(matrix: list[list[int]], pictures: list[str]) -> dict:
             "label": label,
             "precision": matrix[i][i] / columns[i],
             "recall": matrix[i][i] / sum(matrix[i]),
-            "count": sum(matrix[i]),
+            "f1": 2 * matrix[i][i] / (columns[i] + sum(matrix[i])),
+            "support": sum(matrix[i]),
         }
         for i, label in enumerate(LABELS)
     ]
-    worst = [
-        {"path": path, "truth": "circle", "guess": "square", "probability": 0.9 - 0.1 * i}
-        for i, path in enumerate(pictures)
-    ]
+    worst = [judged(path, 0.9 - 0.1 * i) for i, path in enumerate(pictures)]
     hits = sum(matrix[i][i] for i in range(3))
     accuracy = hits / sum(columns)
     return {"accuracy": accuracy, "classes": classes, "confusion": matrix, "worst": worst}

@@ -2,7 +2,7 @@
 
 import { draw } from "./chart.js";
 import { follow } from "./stream.js";
-import { text } from "./texts.js";
+import { knows, text } from "./texts.js";
 
 const live = document.getElementById("live");
 const curves = document.getElementById("curves");
@@ -33,13 +33,12 @@ function markSteps(step) {
 function sentence(event) {
   const values = event.values ?? {};
   const parts = [document.querySelector(`#steps [data-step="${event.step}"]`)?.textContent.trim()];
-  if (values.stage) parts.push(text(`stage_${values.stage}`));
+  if (knows(event.message)) parts.push(text(event.message));
   if ("loss" in values) parts.push(text("epoch", { n: values.epoch }));
-  else if (!values.stage && event.message !== event.step) parts.push(text(event.message));
-  for (const key of ["loss", "val_loss"]) {
+  for (const key of ["loss", "valid_loss"]) {
     if (key in values) parts.push(`${text(key)} ${values[key].toFixed(3)}`);
   }
-  for (const key of ["accuracy", "val_accuracy"]) {
+  for (const key of ["accuracy", "valid_accuracy"]) {
     if (key in values) parts.push(`${text(key)} ${(100 * values[key]).toFixed(1)} %`);
   }
   return parts.filter(Boolean).join(" · ");
@@ -63,7 +62,7 @@ function log(event) {
 function collect(event) {
   if (event.message === "started") rounds = [];
   const values = event.values ?? {};
-  if ("loss" in values || "val_accuracy" in values) rounds.push(values);
+  if ("loss" in values || "valid_accuracy" in values) rounds.push(values);
 }
 
 function drawCurves() {
@@ -71,9 +70,9 @@ function drawCurves() {
   curves.hidden = false;
   const line = (key) => rounds.map((values) => values[key]);
   draw(document.getElementById("chart-accuracy"),
-    { train: line("accuracy"), valid: line("val_accuracy") }, [0, 1], percent);
+    { train: line("accuracy"), valid: line("valid_accuracy") }, [0, 1], percent);
   draw(document.getElementById("chart-loss"),
-    { train: line("loss"), valid: line("val_loss") }, null, (value) => value.toFixed(2));
+    { train: line("loss"), valid: line("valid_loss") }, null, (value) => value.toFixed(2));
 }
 
 function progress(event) {

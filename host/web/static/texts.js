@@ -8,6 +8,11 @@ export function text(key, values = {}) {
   return (words[key] ?? key).replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
 }
 
+/** Return whether the page has words for `key`. */
+export function knows(key) {
+  return key in words;
+}
+
 /** Return the token that every changing request carries. */
 export function token() {
   return document.querySelector('meta[name="csrf-token"]').content;

@@ -61,7 +61,7 @@ function answered(request) {
   try {
     answer = JSON.parse(request.responseText);
   } catch {
-    say(text("failed"));
+    say(text("no_answer"));
     return;
   }
   if (answer.ok) location.assign(form.dataset.page.replace("JOB", answer.id));
@@ -88,7 +88,7 @@ function send(field, entries) {
   request.upload.addEventListener("progress", (event) => progress(event.loaded, event.total));
   request.upload.addEventListener("load", () => progress(1, 1));
   request.addEventListener("load", () => answered(request));
-  request.addEventListener("error", () => { finish(); say(text("failed")); });
+  request.addEventListener("error", () => { finish(); say(text("no_answer")); });
   progress(0, 1);
   request.send(data);
 }
@@ -139,5 +139,5 @@ drop.addEventListener("dragleave", () => drop.classList.remove("over"));
 drop.addEventListener("drop", (event) => {
   event.preventDefault();
   drop.classList.remove("over");
-  dropped(event.dataTransfer).catch(() => say(text("failed")));
+  dropped(event.dataTransfer).catch(() => say(text("no_answer")));
 });

@@ -1,0 +1,223 @@
+"""A real Chromium goes from the upload to the downloads, as a person does.
+
+The training is scripted (tests/jobs/fake_child.py) unless MAIXFORGE_BROWSER_REAL is set.
+Screenshots go to the folder MAIXFORGE_SCREENSHOTS when that is set.
+"""
+
+import os
+import shutil
+import socket
+import zipfile
+from pathlib import Path
+
+import pytest
+from host_help import dataset_zip, fake_command, picture, running_host
+
+from host.config import Settings
+from host.jobs import queue as queue_module
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
+
+ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+)
+REAL = bool(os.environ.get("MAIXFORGE_BROWSER_REAL"))
+WAIT = 600_000 if REAL else 30_000
+PHONE = {"width": 390, "height": 800}
+
+
+@pytest.fixture(scope="module")
+def browser():
+    path = shutil.which("chromium") or shutil.which("chromium-browser")
+    if not path:
+        pytest.skip("no chromium on this computer")
+    sync_api = pytest.importorskip("playwright.sync_api")
+    with sync_api.sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=path, args=list(ARGUMENTS))
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def address(tmp_path, monkeypatch):
+    if not REAL:
+        monkeypatch.setattr(queue_module, "child_command", fake_command)
+        monkeypatch.setenv("FAKE_CHILD_PAUSE", "0.15")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with running_host(Settings(data=tmp_path / "data", port=port)) as url:
+        yield url
+
+
+@pytest.fixture
+def page(browser, address):
+    """A page whose console errors and foreign requests fail the test."""
+    opened = browser.new_page(viewport={"width": 1200, "height": 850})
+    wrong = []
+    refused = "the server responded with a status of 4"
+    opened.on("pageerror", lambda error: wrong.append(str(error)))
+    opened.on(
+        "console",
+        lambda message: (
+            message.type in ("error", "warning")
+            and refused not in message.text
+            and wrong.append(message.text)
+        ),
+    )
+    opened.on("request", lambda one: one.url.startswith(address) or wrong.append(one.url))
+    yield opened
+    opened.close()
+    assert wrong == []
+
+
+def shoot(page, name):
+    folder = os.environ.get("MAIXFORGE_SCREENSHOTS")
+    if folder:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
+
+
+def fits_the_width(page):
+    return page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+def saved(download, folder):
+    path = folder / download.suggested_filename
+    download.save_as(path)
+    return path
+
+
+def test_from_upload_to_download(page, address, tmp_path):
+    data = tmp_path / "shapes.zip"
+    data.write_bytes(dataset_zip((60, 48, 40)))
+    page.goto(address)
+    shoot(page, "home")
+    page.set_input_files("#file", data)
+
+    page.wait_for_url("**/jobs/*")
+    assert page.locator(".bars tbody tr").count() == 3
+    assert page.locator("h1").inner_text() == "shapes"
+    shoot(page, "check")
+    page.select_option("#preset", "fast")
+    page.get_by_role("button", name="Start training").click()
+
+    page.wait_for_selector("#chart-accuracy polyline", timeout=WAIT)
+    assert page.locator("#log li").count() >= 2
+    shoot(page, "live")
+    page.wait_for_selector("#int8", timeout=WAIT)
+    assert page.locator("#int8").inner_text().endswith("%")
+    page.wait_for_selector("#chart-loss polyline")
+    images = page.locator(".gallery img")
+    assert images.count() > 0
+    images.first.scroll_into_view_if_needed()
+    page.wait_for_function("document.querySelector('.gallery img').naturalWidth > 0")
+    shoot(page, "result")
+
+    with page.expect_download() as card:
+        page.get_by_role("link", name="SD card").click()
+    with zipfile.ZipFile(saved(card.value, tmp_path)) as archive:
+        assert {"boot.py", "m.kmodel", "labels.txt"} <= set(archive.namelist())
+    with page.expect_download() as package:
+        page.get_by_role("link", name="kfpkg").click()
+    with zipfile.ZipFile(saved(package.value, tmp_path)) as archive:
+        assert "flash-list.json" in archive.namelist()
+
+    page.set_viewport_size(PHONE)
+    assert fits_the_width(page)
+    shoot(page, "result-phone")
+    page.goto(address)
+    assert fits_the_width(page)
+    assert page.locator(".job .state").inner_text() == "done"
+    shoot(page, "home-phone")
+
+
+def test_a_dropped_folder_becomes_a_job(page, address):
+    """Chromium's file chooser for folders cannot be driven; a drop runs the same code."""
+    page.goto(address)
+    files = [
+        {"name": f"pets/{label}/{number:02}.jpg", "data": picture(label, number).hex()}
+        for label in ("circle", "square", "triangle")
+        for number in range(40)
+    ]
+    page.evaluate(
+        """async (files) => {
+          const bytes = (hex) => Uint8Array.from(hex.match(/../g), (two) => parseInt(two, 16));
+          const root = {};
+          for (const { name, data } of files) {
+            const parts = name.split("/");
+            let here = root;
+            for (const part of parts.slice(0, -1)) here = here[part] ??= {};
+            here[parts.at(-1)] = new File([bytes(data)], parts.at(-1));
+          }
+          const entry = (name, node) => node instanceof File
+            ? { name, isFile: true, file: (good) => good(node) }
+            : { name, isFile: false, createReader: () => {
+                const all = Object.entries(node).map(([n, v]) => entry(n, v));
+                return { readEntries: (good) => good(all.splice(0, 100)) };
+              } };
+          const drop = new Event("drop", { bubbles: true, cancelable: true });
+          const pets = entry("pets", root.pets);
+          drop.dataTransfer = { items: [{ webkitGetAsEntry: () => pets }], files: [] };
+          document.getElementById("drop").dispatchEvent(drop);
+        }""",
+        files,
+    )
+    page.wait_for_url("**/jobs/*")
+    assert page.locator("h1").inner_text() == "pets"
+    assert [one.inner_text() for one in page.locator(".bars .count").all()] == ["40"] * 3
+
+
+def test_what_is_wrong_is_shown_in_place_and_on_a_phone(page, address, tmp_path):
+    data = tmp_path / "bad.zip"
+    data.write_bytes(dataset_zip((40, 39, 12)))
+    page.set_viewport_size(PHONE)
+    page.goto(address)
+    page.set_input_files("#file", data)
+    page.wait_for_selector("#problems .finding")
+    assert page.locator("#problems .finding.error").count() == 2
+    assert page.locator("#problems .where").first.inner_text() == "square"
+    assert page.evaluate("document.activeElement.id") == "problems"
+    assert fits_the_width(page)
+    shoot(page, "problems-phone")
+
+
+def test_the_keyboard_is_enough(page, address, tmp_path):
+    data = tmp_path / "keys.zip"
+    data.write_bytes(dataset_zip())
+    page.goto(address)
+    page.keyboard.press("Tab")
+    assert page.locator(":focus").inner_text() == "Skip to the content"
+    for _ in range(8):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.id") == "file":
+            break
+    with page.expect_file_chooser() as chooser:
+        page.keyboard.press("Space")
+    chooser.value.set_files(data)
+    page.wait_for_url("**/jobs/*")
+    page.locator("#preset").focus()
+    page.keyboard.press("f")
+    assert page.locator("#preset").input_value() == "fast"
+    page.locator("#order button").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#live, #int8")
+
+
+@pytest.mark.skipif(REAL, reason="the scripted child is the one that never ends")
+def test_cancel_and_start_again(page, address, tmp_path):
+    data = tmp_path / "slow.zip"
+    data.write_bytes(dataset_zip())
+    page.goto(address)
+    page.set_input_files("#file", data)
+    page.wait_for_url("**/jobs/*")
+    page.get_by_role("button", name="Start training").click()
+    page.wait_for_selector('#steps [data-step="train"].now')
+    page.get_by_role("button", name="Cancel").click()
+    page.wait_for_selector("text=This job was stopped", timeout=20_000)
+    assert page.get_by_role("button", name="Start training").is_visible()
