@@ -152,8 +152,8 @@ def texts() -> dict[str, str]:
         "train_finish": _("keeping the best"),
         "loss": _("loss"),
         "accuracy": _("accuracy"),
-        "valid_loss": _("unseen loss"),
-        "valid_accuracy": _("unseen accuracy"),
+        "valid_loss": _("loss kept aside"),
+        "valid_accuracy": _("accuracy kept aside"),
         "sure_delete": _("Delete this job and all its files?"),
         "connection": _("Connection lost; trying again ..."),
     }
