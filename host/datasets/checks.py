@@ -51,6 +51,9 @@ def check(
 
     Width, height and group of each sample are filled in; of pictures that are the same within
     a class one is kept. Errors come first among the findings. `progress` counts pictures.
+
+    Raises:
+        UserError: `pictures_too_many_pixels`, to bound the time that a hostile set takes.
     """
     if not dataset.samples:
         return replace(dataset, findings=(Finding("no_pictures"), *dataset.findings))
@@ -75,9 +78,14 @@ def _look_at_all(
     dataset: Dataset, rules: Rules, limits: Limits, progress: Progress | None
 ) -> Iterator[_Seen]:
     look = partial(_look_at, dataset, rules, limits)
+    pixels = 0
     with quiet_decoders(), ThreadPoolExecutor(_THREADS) as pool:
         try:
             for done, one in enumerate(pool.map(look, dataset.samples), start=1):
+                pixels += one.sample.width * one.sample.height
+                if pixels > limits.total_pixels:
+                    params = {"needed": limits.total_pixels // 1_000_000}
+                    raise UserError("pictures_too_many_pixels", **params)
                 if progress:
                     progress(done, len(dataset.samples))
                 yield one

@@ -21,7 +21,9 @@ class Limits:
     """What one upload may ask of the host. Sizes in bytes unless said otherwise.
 
     Honest picture zips were measured at a compression ratio of 1.0 to 3 (text members up to
-    8), so 20 leaves room; members below `ratio_floor` are too small to be a bomb.
+    8), so 20 leaves room; members below `ratio_floor` are too small to be a bomb. A picture
+    of 16 megapixels fits into 2 kB, so the time to decode them all has a limit too: 20
+    gigapixels are 1,600 photos of a phone, or some minutes of work for a hostile set.
     """
 
     zip_bytes: int = 20 * MIB
@@ -34,6 +36,7 @@ class Limits:
     name_bytes: int = 200
     depth: int = 16
     pixels: int = 16_000_000
+    total_pixels: int = 20_000_000_000
 
     def total_bytes(self, zip_size: int) -> int:
         """Return how much a zip of `zip_size` bytes may hold when unpacked."""
@@ -43,7 +46,7 @@ class Limits:
 LIMITS = Limits()
 """The defaults."""
 
-PREPARE_LIMITS = Limits(members=100_000, pixels=120_000_000)
+PREPARE_LIMITS = Limits(members=100_000, pixels=120_000_000, total_pixels=10**12)
 """For `prepare`, which reads the user's own pictures on the user's own computer: phones take
 108 megapixels. Pillow itself refuses about 179 megapixels."""
 

@@ -11,7 +11,7 @@ from PIL import Image
 from host.datasets.checks import check
 from host.datasets.formats import load
 from host.datasets.limits import Limits, Rules
-from host.errors import describe
+from host.errors import UserError, describe
 
 
 @pytest.fixture
@@ -172,6 +172,13 @@ def test_too_small_and_too_large(folder):
     large = finding(dataset, "picture_too_large")
     assert (large.severity, large.text("found")) == ("error", "1: cat/7.png 120x100")
     assert large.text("needed") == "at most 11999 pixels"
+
+
+def test_pixels_of_all_pictures_together(folder):
+    """Tiny files can hold millions of flat pixels; the work stops at a limit."""
+    assert checked(folder, limits=Limits(total_pixels=15 * 96 * 96)).findings == ()
+    with pytest.raises(UserError, match="pictures_too_many_pixels"):
+        checked(folder, limits=Limits(total_pixels=15 * 96 * 96 - 1))
 
 
 def test_animated_rotated_and_special_kinds_are_named(folder):

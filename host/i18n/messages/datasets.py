@@ -359,6 +359,15 @@ _PICTURE: dict[str, Message] = {
         N_("at most {needed} pixels"),
         N_("Run `maixforge prepare FOLDER -o DATA.zip` on your computer, or make them smaller."),
     ),
+    "pictures_too_many_pixels": Message(
+        N_("All the pictures together have too many pixels."),
+        "",
+        N_("at most {needed} megapixels"),
+        N_(
+            "Run `maixforge prepare FOLDER -o DATA.zip` on your computer: it makes the pictures "
+            "as small as the model needs them."
+        ),
+    ),
     "picture_too_small": Message(
         N_("Some pictures are too small to learn from and are not used."),
         _PICTURES,
