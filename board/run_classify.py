@@ -79,9 +79,10 @@ def load_model():
 def show_start():
     if exists(START_PICTURE):
         try:
-            lcd.display(image.Image(START_PICTURE))
-            gc.collect()
-            return
+            picture = image.Image(START_PICTURE)
+            if picture.width() > 0:  # MaixPy gives an empty picture for some broken files
+                lcd.display(picture)
+                return
         except Exception as error:
             print("maixforge: start picture:", error)
     show_message(SETTINGS["title"], ["Loading the model ..."], (40, 60, 90))

@@ -121,11 +121,12 @@ def test_the_start_picture_is_shown_while_the_model_loads(boot, card):
 
 
 def test_a_broken_start_picture_is_no_reason_to_stop(boot, card):
-    card["start.jpg"] = b"not a picture"
-    result = virtual.run(boot, card=card, kpu=DOG)
-    assert "maixforge: start picture:" in result.stdout
-    assert "Loading the model ..." in result.texts
-    assert result.last.says("dog")
+    buffer = io.BytesIO()
+    Image.new("RGB", (320, 240)).save(buffer, "JPEG", progressive=True)
+    for data in (b"not a picture", b"\xff\xd8 cut", buffer.getvalue()):
+        result = virtual.run(boot, card={**card, "start.jpg": data}, kpu=DOG, until_ms=1500)
+        assert "Loading the model ..." in result.texts
+        assert result.last.says("dog")
 
 
 # The card
@@ -250,8 +251,8 @@ def test_ctrl_c_on_the_error_screen(boot):
     assert virtual.run(boot, card=None, until_ms=5000).ended == "returned"
 
 
-def test_minutes_in_the_same_memory(boot, card):
+def test_half_a_minute_in_the_same_memory(boot, card):
     short = virtual.run(boot, card=card, kpu=DOG, until_ms=3000)
-    long = virtual.run(boot, card=card, kpu=DOG, until_ms=60_000)
+    long = virtual.run(boot, card=card, kpu=DOG, until_ms=30_000)
     assert long.heap_kept - short.heap_kept < 1000
-    assert len(long.json_lines()) > 600
+    assert len(long.json_lines()) > 300

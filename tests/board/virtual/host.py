@@ -112,10 +112,10 @@ class Host:
             picture = Image.open(io.BytesIO(data))
             picture.load()
         except OSError:
-            return {"error": 2}, b""
+            return {"error": 1}, b""
         if picture.info.get("progressive"):
-            return {"error": 5}, b""
-        return {"size": picture.size}, to_565(picture)
+            return {"error": 0, "size": (0, 0)}, b""
+        return {"error": 0, "size": picture.size}, to_565(picture)
 
     def on_encode(self, facts: dict, data: bytes) -> tuple[Any, bytes]:
         buffer = io.BytesIO()

@@ -78,16 +78,14 @@ class Image:
         self.canvas = framebuf.FrameBuffer(self.data, self.w, self.h, framebuf.RGB565)
 
     def _load(self, path):
-        if not path.lower().endswith(".jpg") and not path.lower().endswith(".bmp"):
-            raise OSError("image format is not supported")
         with open(path, "rb") as source:
-            facts, self.data = ask("decode", {"path": path}, source.read())
-        if "error" in facts:
+            data = source.read()
+        if data[:2] not in (b"\xff\xd8", b"BM"):
+            raise ValueError("format not supported")
+        facts, self.data = ask("decode", {}, data)
+        if facts["error"]:
             raise OSError(facts["error"])
-        self.w, self.h = facts["size"]
-
-    def __del__(self):
-        pass
+        self.w, self.h = facts["size"]  # 0, 0 for a progressive JPEG: no error, no picture
 
     def width(self):
         return self.w

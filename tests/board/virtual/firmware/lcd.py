@@ -79,6 +79,8 @@ def centred(outer, inner):
 def display(img, roi=None, oft=None):
     if not _state["on"]:
         refuse("lcd.display before lcd.init")
+    if not img.w:
+        refuse("lcd.display of an empty picture")
     if roi is not None:
         refuse("the virtual board does not know roi=")
     tick(machine.config["display_ms"])
