@@ -84,8 +84,8 @@ def _look_at_all(
             for done, one in enumerate(pool.map(look, dataset.samples), start=1):
                 pixels += one.sample.width * one.sample.height
                 if pixels > limits.total_pixels:
-                    params = {"needed": limits.total_pixels // 1_000_000}
-                    raise UserError("pictures_too_many_pixels", **params)
+                    megapixels = limits.total_pixels // 1_000_000
+                    raise UserError("pictures_too_many_pixels", needed=megapixels)
                 if progress:
                     progress(done, len(dataset.samples))
                 yield one
