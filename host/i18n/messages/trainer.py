@@ -57,6 +57,12 @@ MESSAGES: dict[str, Message] = {
         needed=N_("some pictures of every class that are not trained on"),
         fix=N_("Add pictures of every class; the program sets a fifth of them aside by itself."),
     ),
+    "nothing_to_judge": Message(
+        what=N_("There are no pictures to measure the model with."),
+        found=N_("0 pictures"),
+        needed=N_("at least one labelled picture that was not trained on"),
+        fix=N_("Add pictures, or leave the test set out."),
+    ),
     "training_diverged": Message(
         what=N_("The training went astray: its numbers became infinite, so it was stopped."),
         found=N_("loss {loss} in epoch {epoch} of stage {stage}, learning rate {rate}"),
