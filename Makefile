@@ -20,7 +20,6 @@ run: $(VENV)/.run ## start the host at http://127.0.0.1:8080
 
 demo: $(VENV)/.run ## take the sample pictures through the whole pipeline (PRESET=fast|balanced|best)
 	rm -rf out/demo
-	mkdir -p out
 	$(BIN)/maixforge train $(SAMPLES) -o out/demo --preset $(PRESET)
 
 test: $(VENV)/.dev ## run the tests
