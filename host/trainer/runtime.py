@@ -4,17 +4,35 @@ from __future__ import annotations
 
 import os
 import platform
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 
 
 def start(seed: int) -> None:
     """Import TensorFlow, seed everything and ask for operations that repeat exactly."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    import keras  # noqa: PLC0415
-    import tensorflow as tf  # noqa: PLC0415
+    with _quiet_import():
+        import keras  # noqa: PLC0415
+        import tensorflow as tf  # noqa: PLC0415
 
     keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()
+
+
+@contextmanager
+def _quiet_import() -> Iterator[None]:
+    """Keep TensorFlow's libraries from greeting on the terminal; no log level stops them."""
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def versions() -> dict[str, str]:

@@ -102,4 +102,28 @@ MESSAGES: dict[str, Message] = {
         needed="",
         fix=N_("Reload the page."),
     ),
+    "test_label_unknown": Message(
+        what=N_("The held-back data has a class that the training data does not have: {path}."),
+        found="{path}",
+        needed=N_("one of: {needed}"),
+        fix=N_("Name its folders as those of the training data."),
+    ),
+    "output_folder_used": Message(
+        what=N_("The output folder holds other files."),
+        found="{path}",
+        needed=N_("an empty folder, a new one, or one that MaixForge wrote"),
+        fix=N_("Choose another folder with -o."),
+    ),
+    "internal_error": Message(
+        what=N_("MaixForge has a fault here; your files are untouched."),
+        found="{reason}",
+        needed="",
+        fix=N_("Run it again with --verbose and report what it prints."),
+    ),
+    "anchors_invalid": Message(
+        what=N_("The anchors cannot be used."),
+        found="{found}",
+        needed=N_("ten positive numbers: width and height of five anchors, in grid cells"),
+        fix=N_("Copy them from the model's boot.py or its training report."),
+    ),
 }

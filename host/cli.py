@@ -1,0 +1,337 @@
+"""`maixforge`: the same functions as the pages, from a terminal.
+
+Exit codes: 0 done, 1 the data or the model cannot be used (or a fault of ours), 2 wrong usage.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from . import __version__, config
+from .errors import UserError
+from .i18n import LANGUAGES, N_
+from .terminal import Bar, Terminal
+
+STEPS = {
+    "receive": N_("Receive"),
+    "check": N_("Check"),
+    "train": N_("Train"),
+    "compile": N_("Compile"),
+    "evaluate": N_("Evaluate"),
+    "package": N_("Package"),
+}
+
+PathType = click.Path(path_type=Path)
+ExistingPath = click.Path(path_type=Path, exists=True)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+fit_option = click.option(
+    "--fit",
+    type=click.Choice(["crop", "letterbox"]),
+    default="crop",
+    show_default=True,
+    help="Cut the middle of a picture, or keep all of it between grey bars.",
+)
+
+
+def command(function: Callable[..., int | None]) -> Callable[..., None]:
+    """Give a command its terminal and turn errors into findings and exit codes."""
+
+    @functools.wraps(function)
+    @click.pass_context
+    def run(context: click.Context, /, *args: Any, **values: Any) -> None:
+        choices = context.find_root().params
+        as_json = bool(values.pop("as_json", False))
+        terminal = Terminal(as_json=as_json, language=choices["lang"] or "")
+        try:
+            code = function(terminal, *args, **values)
+        except UserError as error:
+            terminal.failed(error)
+            code = 1
+        except Exception as error:  # the last resort: no traceback unless asked for
+            if choices["verbose"]:
+                raise
+            reason = f"{type(error).__name__}: {error}"
+            terminal.failed(UserError("internal_error", reason=reason))
+            code = 1
+        context.exit(code or 0)
+
+    return run
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="maixforge")
+@click.option("--lang", type=click.Choice(LANGUAGES), help="Language of messages.")
+@click.option("-v", "--verbose", is_flag=True, help="Show where a fault of MaixForge happened.")
+def main(lang: str | None, verbose: bool) -> None:
+    """Turn labelled pictures into a model that runs on a Kendryte K210 board."""
+
+
+@main.command()
+@click.argument("folder", type=ExistingPath)
+@click.option("-o", "--out", type=PathType, required=True, help="The zip to write.")
+@click.option("--size", default=224, show_default=True, help="Width and height in pixels.")
+@fit_option
+@json_option
+@command
+def prepare(terminal: Terminal, folder: Path, out: Path, size: int, fit: Any) -> None:
+    """Bring a FOLDER of pictures, one folder a class, to size and zip it; originals stay."""
+    from .datasets import prepare as room  # noqa: PLC0415
+    from .jobs.submit import rules_of  # noqa: PLC0415
+
+    rules = rules_of(config.load())
+    with terminal.progress(N_("Prepare")) as bar:
+        made = room.prepare(
+            folder,
+            out,
+            size,
+            fit,
+            rules=rules,
+            progress=lambda done, total: bar.update(done / max(total, 1)),
+        )
+    terminal.findings(made.findings)
+    terminal.table([N_("class"), N_("pictures")], made.counts.items())
+    terminal.say(N_("Written: {path} ({size} kB)"), path=made.path, size=made.bytes // 1000)
+    terminal.result(
+        {
+            "zip": str(made.path),
+            "bytes": made.bytes,
+            "labels": list(made.labels),
+            "counts": made.counts,
+            "findings": [one.as_dict(terminal.language) for one in made.findings],
+        }
+    )
+
+
+@main.command()
+@click.argument("data", type=PathType)
+@json_option
+@command
+def check(terminal: Terminal, data: Path) -> int:
+    """Check DATA, a zip or a folder with one folder a class, and say all that is wrong."""
+    from .jobs import pipeline, submit  # noqa: PLC0415
+
+    settings = config.load()
+    findings, task, labels, counts = (), "", (), {}
+    with tempfile.TemporaryDirectory(prefix="maixforge-") as folder:
+        try:
+            limits, rules = submit.limits_of(settings), submit.rules_of(settings)
+            dataset = pipeline.look(data, Path(folder), limits, rules)
+            findings, task, labels = dataset.findings, dataset.task, dataset.labels
+            counts = dataset.counts()
+        except UserError as error:
+            findings = error.findings
+    terminal.findings(findings)
+    if counts:
+        terminal.table([N_("class"), N_("pictures")], counts.items())
+    bad = any(one.severity == "error" for one in findings)
+    terminal.say(N_("This cannot be trained yet.") if bad else N_("This can be trained."))
+    terminal.result(
+        {
+            "task": task,
+            "labels": list(labels),
+            "counts": counts,
+            "findings": [one.as_dict(terminal.language) for one in findings],
+        }
+    )
+    return int(bad)
+
+
+@main.command()
+@click.argument("data", type=PathType)
+@click.option("-o", "--out", type=PathType, required=True, help="Folder for everything made.")
+@click.option("--test", type=PathType, help="Held-back data to judge the model on as well.")
+@click.option(
+    "--preset",
+    type=click.Choice(["fast", "balanced", "best"]),
+    default="balanced",
+    show_default=True,
+    help="How long to train.",
+)
+@click.option("--seed", default=0, show_default=True, help="Same seed, same model.")
+@click.option("--name", default="", help="Name of the model (default: that of the data).")
+@click.option("--size", default=224, show_default=True, help="Input width and height in pixels.")
+@fit_option
+@click.option("--backbone", default="", help="Network, e.g. mobilenet_1.0_cut11.")
+@click.option("--firmware", default="", help="MaixPy build of the board (see firmware/).")
+@click.option(
+    "--set", "overrides", multiple=True, metavar="KNOB=VALUE", help="Any training knob, repeatable."
+)
+@json_option
+@command
+def train(
+    terminal: Terminal,
+    data: Path,
+    out: Path,
+    test: Path | None,
+    overrides: tuple[str, ...],
+    **choices: Any,
+) -> None:
+    """Train on DATA and write kmodel, SD zip, kfpkg and report into OUT."""
+    from dataclasses import asdict  # noqa: PLC0415
+
+    from .jobs import pipeline, submit  # noqa: PLC0415
+    from .jobs.order import output_folder, parse_overrides  # noqa: PLC0415
+    from .jobs.spec import JobSpec  # noqa: PLC0415
+
+    settings = config.load()
+    name = choices.pop("name") or submit.plain_name(data.resolve().name)
+    spec = JobSpec(
+        source=str(data.resolve()),
+        test=str(test.resolve()) if test else "",
+        name=name,
+        overrides=parse_overrides(overrides),
+        limits=asdict(submit.limits_of(settings)),
+        rules=asdict(submit.rules_of(settings)),
+        firmware_folder=str(settings.firmware.resolve()),
+        **choices,
+    )
+    folder = output_folder(out, spec)
+    with terminal.progress(N_("Receive")) as bar:
+        result = pipeline.run(folder, spec, lambda event: _show(terminal, bar, event))
+    for key in ("kmodel", "sd_zip", "kfpkg"):
+        result[key] = str(folder / result[key])
+    _summary(terminal, result)
+    terminal.result(result)
+
+
+def _show(terminal: Terminal, bar: Bar, event: Mapping[str, Any]) -> None:
+    values = event.get("values", {})
+    parts = [f"{int(values['epoch'])}/{int(values['epochs'])}"] if "epochs" in values else []
+    for name in ("loss", "valid_accuracy"):
+        if name in values:
+            parts.append(f"{name.replace('valid_', '')} {values[name]:.3f}")
+    if event.get("eta_seconds") is not None:
+        parts.append(f"ETA {event['eta_seconds']:.0f} s")
+    bar.update(event["fraction"], terminal.tr(STEPS[event["step"]]), "  ".join(parts))
+
+
+def _summary(terminal: Terminal, result: Mapping[str, Any]) -> None:
+    rows = [
+        (terminal.tr(N_("accuracy, float")), f"{result['float']['accuracy']:.3f}"),
+        (terminal.tr(N_("accuracy, INT8 on the simulated K210")),
+         f"{result['int8']['accuracy']:.3f}"),
+    ]  # fmt: skip
+    for name, text in (("float", N_("held-back data, float")), ("int8", N_("held-back, INT8"))):
+        if "test" in result:
+            rows.append((terminal.tr(text), f"{result['test'][name]:.3f}"))
+    rows += [
+        (terminal.tr(N_("kmodel, bytes")), f"{result['kmodel_bytes']:,}"),
+        (terminal.tr(N_("RAM on the board, bytes")), f"{result['ram_bytes']:,}"),
+        (terminal.tr(N_("estimated ms a picture")), f"{result['ms']:.0f}"),
+        (terminal.tr(N_("seconds")), f"{result['seconds']:.0f}"),
+    ]
+    terminal.table(["", ""], rows)
+    terminal.say(N_("SD card: unpack {path} to the card's root"), path=result["sd_zip"])
+    terminal.say(N_("Flash:   {path}"), path=result["kfpkg"])
+
+
+@main.group()
+def kmodel() -> None:
+    """Look into kmodel files."""
+
+
+@kmodel.command()
+@click.argument("model", type=ExistingPath)
+@click.argument("images", type=ExistingPath, nargs=-1, required=True)
+@click.option("--labels", type=ExistingPath, help="Labels, one a line (default: beside MODEL).")
+@click.option("--anchors", default="", help="Ten numbers: show the boxes of a YOLOv2 model.")
+@click.option("--threshold", default=0.5, show_default=True, help="Least score of a box.")
+@click.option("--nms", default=0.3, show_default=True, help="Largest overlap of boxes (IoU).")
+@fit_option
+@json_option
+@command
+def simulate(terminal: Terminal, model: Path, images: tuple[Path, ...], **options: Any) -> None:
+    """Run IMAGES through a kmodel V3 exactly as a K210 would, and show what it answers."""
+    from .jobs.tryout import try_out  # noqa: PLC0415
+
+    answers = try_out(model, images, **options)
+    for answer in answers:
+        found = answer.get("boxes", [answer] if "score" in answer else [])
+        texts = [f"{one['label']} {one['score']:.3f}" for one in found]
+        terminal.say("{image}: {texts}", image=answer["image"], texts=", ".join(texts) or "-")
+    terminal.result({"images": answers})
+
+
+@main.command()
+@click.argument("model", type=ExistingPath)
+@click.option("-o", "--out", type=PathType, required=True, help="Folder for SD zip and kfpkg.")
+@click.option("--labels", type=ExistingPath, required=True, help="Labels, one a line.")
+@click.option("--name", default="", help="Name of the model.")
+@click.option("--firmware", default="", help="MaixPy build of the board (see firmware/).")
+@click.option("--board", default="", help="Board, e.g. m5stickv (default: found at run time).")
+@click.option("--rotation", type=click.IntRange(0, 3), help="Rotation of the screen, 0 to 3.")
+@click.option("--mirror/--no-mirror", default=False, help="Mirror the camera's picture.")
+@click.option("--flip/--no-flip", default=False, help="Turn the camera's picture upside down.")
+@click.option("--threshold", default=0.5, show_default=True, help="Least score shown as sure.")
+@json_option
+@command
+def package(
+    terminal: Terminal, model: Path, out: Path, labels: Path, name: str, firmware: str, **board: Any
+) -> None:
+    """Pack a classifier's kmodel MODEL for a board: SD zip and kfpkg."""
+    from .deploy import firmware as builds  # noqa: PLC0415
+    from .deploy import kfpkg, sdcard  # noqa: PLC0415
+    from .deploy import package as room  # noqa: PLC0415
+    from .jobs.tryout import read_labels  # noqa: PLC0415
+
+    packed = room.create(
+        out / "package",
+        model.read_bytes(),
+        name=name or model.stem,
+        labels=read_labels(labels),
+        firmware=firmware or builds.DEFAULT,
+        options=room.BoardOptions(**board),
+    )
+    image = builds.find(config.load().firmware, builds.get(packed.firmware))
+    sd_zip = sdcard.build(packed, out / "sd.zip")
+    flash = kfpkg.build(packed, out / "model.kfpkg", image)
+    terminal.say(N_("SD card: unpack {path} to the card's root"), path=sd_zip)
+    terminal.say(N_("Flash:   {path}"), path=flash)
+    terminal.result({"sd_zip": str(sd_zip), "kfpkg": str(flash)})
+
+
+@main.command()
+@command
+def serve(terminal: Terminal) -> None:
+    """Open the host's pages at http://127.0.0.1:8080/ (settings: MAIXFORGE_HOST and others)."""
+    from .server import serve as run  # noqa: PLC0415
+
+    run(
+        config.load(),
+        lambda url: terminal.say(N_("MaixForge is ready: {url} (stop: Ctrl-C)"), url=url),
+    )
+
+
+@main.command()
+@json_option
+@command
+def jobs(terminal: Terminal) -> None:
+    """List the jobs of the host in this folder."""
+    from .jobs.store import Store  # noqa: PLC0415
+
+    store = Store(config.load().data)
+    rows = store.jobs()
+    terminal.table(
+        [N_("job"), N_("name"), N_("state"), N_("done")],
+        [(job.id, job.name, job.state, f"{100 * job.fraction:.0f} %") for job in rows],
+    )
+    terminal.result(
+        {
+            "jobs": [
+                {"id": job.id, "name": job.name, "state": job.state, "fraction": job.fraction}
+                for job in rows
+            ]
+        }
+    )
+    store.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,91 @@
+"""What the commands print: one JSON object on stdout, everything for people on stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from .errors import Finding, UserError, describe
+from .i18n import default_language, translator
+
+MARKS = {"error": "[bold red]✗[/]", "warning": "[yellow]![/]", "note": "[dim]·[/]"}
+
+
+class Terminal:
+    """Output of one command in one language; `as_json` keeps stdout for one object."""
+
+    def __init__(self, *, as_json: bool, language: str = "") -> None:
+        self.as_json = as_json
+        self.language = language or default_language()
+        self.tr = translator(self.language)
+        self.console = Console(stderr=True, highlight=False)
+
+    def result(self, value: Mapping[str, Any]) -> None:
+        """Print the result object (with `--json` only)."""
+        if self.as_json:
+            print(json.dumps(value, ensure_ascii=False), file=sys.stdout, flush=True)
+
+    def say(self, text: str, **values: object) -> None:
+        """Print a line for people, in their language."""
+        self.console.print(self.tr(text).format(**values), markup=False, soft_wrap=True)
+
+    def findings(self, findings: Iterable[Finding]) -> None:
+        """Print findings, errors first."""
+        for finding in sorted(findings, key=lambda one: list(MARKS).index(one.severity)):
+            self.console.print(MARKS[finding.severity], end=" ")
+            self.console.print(describe(finding, self.language), markup=False, soft_wrap=True)
+
+    def failed(self, error: UserError) -> None:
+        """Print an error for people and, with `--json`, as the one object."""
+        self.findings(error.findings)
+        self.result(
+            {
+                "ok": False,
+                "error": error.code,
+                "findings": [one.as_dict(self.language) for one in error.findings],
+            }
+        )
+
+    def table(self, columns: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
+        """Print a table whose column heads are translated."""
+        table = Table(box=None, header_style="bold", pad_edge=False)
+        for number, column in enumerate(columns):
+            table.add_column(self.tr(column), justify="left" if number == 0 else "right")
+        for row in rows:
+            table.add_row(*map(str, row))
+        self.console.print(table)
+
+    @contextmanager
+    def progress(self, what: str) -> Iterator[Bar]:
+        """Show a progress bar while the block runs."""
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.percentage:>3.0f} %"),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[detail]}"),
+        )
+        with Progress(*columns, console=self.console) as progress:
+            yield Bar(progress, self.tr(what))
+
+
+class Bar:
+    """A running progress bar."""
+
+    def __init__(self, progress: Progress, what: str) -> None:
+        self._progress = progress
+        self._task = progress.add_task(what, total=1.0, detail="")
+
+    def update(self, fraction: float, what: str = "", detail: str = "") -> None:
+        """Set the fraction done (0..1), the words before and behind the bar."""
+        changes: dict[str, Any] = {"completed": fraction, "detail": detail}
+        if what:
+            changes["description"] = what
+        self._progress.update(self._task, **changes)
