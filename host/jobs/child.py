@@ -41,7 +41,7 @@ def _run(folder: Path) -> int:
     from .pipeline import run  # noqa: PLC0415 - loads the trainer
 
     spec = JobSpec.from_json((folder / SPEC).read_text("utf-8"))
-    result = run(folder, spec, lambda event: events.append(folder, event))
+    result = run(folder, spec, events.Writer(folder))
     atomic_write(folder / RESULT, json.dumps(result, indent=1, allow_nan=False).encode())
     return 0
 

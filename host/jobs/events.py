@@ -15,6 +15,8 @@ from typing import Any, NotRequired, TypedDict, cast
 
 NAME = "events.jsonl"
 
+COUNT_SECONDS = 0.25
+
 STEPS = ("receive", "check", "train", "compile", "evaluate", "package")
 """The steps of the pipeline in their order."""
 
@@ -23,7 +25,7 @@ class Event(TypedDict):
     """One line. `time` is seconds since 1970, `fraction` 0..1 of the whole job.
 
     `message` is a short English key; `values` are numbers and words such as the trainer's
-    stage, epoch, epochs, loss, accuracy, val_loss, val_accuracy (0..1).
+    stage, epoch, epochs, loss, accuracy, valid_loss, valid_accuracy (0..1).
     """
 
     time: float
@@ -45,6 +47,27 @@ def append(folder: Path, event: Mapping[str, Any]) -> None:
     line = json.dumps(full, allow_nan=False) + "\n"
     with (folder / NAME).open("ab") as file:
         file.write(line.encode())
+
+
+class Writer:
+    """Appends events; of those that only count (same step and message, no loss) four a second.
+
+    A check of 30,000 pictures would otherwise be 30,000 lines, and as many messages to a page.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._last: tuple[object, object] = (None, None)
+        self._time = 0.0
+
+    def __call__(self, event: Mapping[str, Any]) -> None:
+        """Append `event` or leave it out."""
+        kind, now = (event.get("step"), event.get("message")), time.monotonic()
+        counts_only = kind == self._last and "loss" not in event.get("values", {})
+        if counts_only and now - self._time < COUNT_SECONDS:
+            return
+        self._last, self._time = kind, now
+        append(self._folder, event)
 
 
 def _plain(value: object) -> bool:

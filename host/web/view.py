@@ -59,7 +59,10 @@ def matrix(counts: list[list[int]]) -> list[list[Cell]]:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A result as the page shows it. Accuracies in percent, `drop` in points (float - INT8)."""
+    """A result as the page shows it. Accuracies in percent, `drop` in points (float - INT8).
+
+    `chosen_fit` is the firmware that the job was made for (one entry or none).
+    """
 
     float_percent: float
     int8_percent: float
@@ -69,6 +72,8 @@ class Shown:
     classes: list[dict[str, Any]]
     matrices: dict[str, list[list[Cell]]]
     worst: list[dict[str, Any]]
+    chosen_fit: list[dict[str, Any]]
+    other_fits: list[dict[str, Any]]
 
 
 def result(job: Job) -> Shown:
@@ -77,6 +82,8 @@ def result(job: Job) -> Shown:
     report = data.get("report", {})
     accuracy = [100 * data[kind]["accuracy"] for kind in ("float", "int8")]
     drop = accuracy[0] - accuracy[1]
+    fits = data.get("firmware_fit", [])
+    chosen = [one for one in fits if one["id"] == job.options.get("firmware")] or fits[:1]
     return Shown(
         float_percent=accuracy[0],
         int8_percent=accuracy[1],
@@ -88,6 +95,8 @@ def result(job: Job) -> Shown:
             kind: matrix(report[kind]["confusion"]) for kind in ("float", "int8") if kind in report
         },
         worst=[{"number": number, **one} for number, one in enumerate(worst(data))],
+        chosen_fit=chosen,
+        other_fits=[one for one in fits if one not in chosen],
     )
 
 

@@ -30,6 +30,17 @@ def test_a_half_line_waits_and_a_mended_one_is_passed_over(tmp_path):
     assert messages(tail) == [(3, "c")]
 
 
+def test_a_writer_leaves_out_what_only_counts(tmp_path):
+    write = events.Writer(tmp_path)
+    for _ in range(500):
+        write({"step": "check", "message": "check"})
+    for loss in (3.0, 2.0):
+        write({"step": "train", "message": "train_head", "values": {"loss": loss}})
+    found = messages(events.Tail(tmp_path))
+    assert [name for _, name in found][-3:] == ["check", "train_head", "train_head"]
+    assert len(found) < 20
+
+
 def test_numbers_that_json_lacks_are_left_out(tmp_path):
     values = {"loss": float("nan"), "accuracy": None, "epoch": 2, "stage": "head"}
     events.append(tmp_path, {"message": "epoch", "values": values})

@@ -8,6 +8,7 @@ const live = document.getElementById("live");
 const curves = document.getElementById("curves");
 let rounds = [];
 let lastSaid = "";
+let step = "";
 
 function percent(value) {
   return `${Math.round(100 * value)} %`;
@@ -79,7 +80,11 @@ function progress(event) {
   log(event);
   collect(event);
   drawCurves();
-  if (event.step) markSteps(event.step);
+  if (event.step && event.step !== step) {
+    step = event.step;
+    markSteps(step);
+    document.getElementById("eta").textContent = "";
+  }
   if (Number.isFinite(event.fraction)) {
     document.getElementById("bar").value = event.fraction;
     document.getElementById("percent").textContent = percent(event.fraction);
