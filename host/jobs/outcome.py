@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
 from ..errors import Finding, UserError
 from ..files import atomic_write
-from . import child, events, findings
+from . import child, events, findings, pictures
 from .spec import JobSpec
 from .store import ENDED, Job, State, Store, now
 
@@ -25,7 +26,8 @@ def write_spec(folder: Path, job: Job, spec: JobSpec) -> None:
 
 
 def clear(folder: Path) -> None:
-    """Remove how an earlier run ended."""
+    """Remove how an earlier run ended, and the thumbnails of its worst pictures."""
+    shutil.rmtree(folder / pictures.FOLDER, ignore_errors=True)
     for name in (child.RESULT, child.FAILURE):
         (folder / name).unlink(missing_ok=True)
 

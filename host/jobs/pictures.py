@@ -13,6 +13,7 @@ from ..datasets.prepare import load_image
 from ..errors import UserError
 from ..files import atomic_write
 
+FOLDER = "thumbnails"
 SIDE = 192
 QUALITY = 85
 
@@ -28,7 +29,7 @@ def worst_thumbnail(folder: Path, result: dict[str, Any], number: int) -> bytes:
     Raises:
         UserError: `picture_missing` when there is no such picture.
     """
-    made = folder / "thumbnails" / f"{number}.jpg"
+    made = folder / FOLDER / f"{number}.jpg"
     if not made.exists():
         made.parent.mkdir(exist_ok=True)
         atomic_write(made, _jpeg(_source(folder, result, number)))

@@ -33,6 +33,16 @@ def test_a_job_runs_to_its_downloads(client, post, here, job_id):
         assert text in page
 
 
+def test_another_training_does_not_show_the_pictures_of_the_last(client, post, here, job_id):
+    here.queue.start()
+    folder = here.store.folder(job_id)
+    (folder / "thumbnails").mkdir()
+    (folder / "thumbnails" / "0.jpg").write_bytes(b"old")
+    post(f"/api/jobs/{job_id}/start", json={"name": "again"})
+    wait_for(lambda: client.get(f"/api/jobs/{job_id}").json["state"] == "done")
+    assert client.get(f"/jobs/{job_id}/worst/0.jpg").data.startswith(b"\xff\xd8")
+
+
 def test_the_spec_carries_the_choices_and_the_settings(post, here, job_id):
     options = {"name": "n", "preset": "best", "fit": "letterbox", "seed": "9"}
     assert post(f"/api/jobs/{job_id}/start", data=options).status_code == 202
