@@ -100,9 +100,7 @@ def test_after_kill_9_the_next_host_runs_the_job_again(tmp_path, start, port):
     host.kill()
     host.wait()
     assert store.get(job_id).state == "running"
-    # The real child ends by itself when its host is gone; the fake one does not listen.
-    for pid in old:
-        psutil.Process(pid).kill()
+    wait_for(lambda: not any(psutil.pid_exists(pid) for pid in old))
     pids.unlink()
     start()
     wait_for(lambda: pids.exists() and json.loads(pids.read_text() or "null"))
