@@ -27,26 +27,23 @@ def view(picture: np.ndarray, knobs: Augmentation, rng: np.random.Generator) -> 
 
 def _geometry(picture: np.ndarray, knobs: Augmentation, rng: np.random.Generator) -> Image.Image:
     """Zoom, stretch, shift, turn and mirror; what lies outside is mirrored at the border."""
-    height, width = picture.shape[:2]
     zoom = math.exp(rng.uniform(-math.log(knobs.zoom_out), math.log(knobs.zoom_in)))
     stretch = math.exp(rng.uniform(-0.5, 0.5) * math.log(knobs.stretch))
     angle = math.radians(rng.uniform(-1, 1) * knobs.rotate)
-    right, down = rng.uniform(-1, 1, 2) * knobs.shift * (width, height)
-    flips = rng.random(2) < 0.5
-    margin = min(height, width) // 2
-    padded = np.pad(picture, ((margin, margin), (margin, margin), (0, 0)), "reflect")
+    shift = rng.uniform(-1, 1, 2) * knobs.shift
+    mirror = (rng.random(2) < 0.5) & (knobs.flip_horizontal, knobs.flip_vertical)
+    cosine, sine = math.cos(angle), math.sin(angle)
     # Pillow asks for the way back: from a pixel of the view to its place in the picture.
-    a, b = math.cos(angle) / (zoom * stretch), math.sin(angle) / (zoom * stretch)
-    d, e = -math.sin(angle) / zoom * stretch, math.cos(angle) / zoom * stretch
-    if knobs.flip_horizontal and flips[0]:
-        a, d = -a, -d
-    if knobs.flip_vertical and flips[1]:
-        b, e = -b, -e
-    middle_x, middle_y = width / 2, height / 2
-    c = middle_x + margin + right - a * middle_x - b * middle_y
-    f = middle_y + margin + down - d * middle_x - e * middle_y
+    back = np.array([[cosine, sine], [-sine, cosine]]) / [[zoom * stretch], [zoom / stretch]]
+    back *= np.where(mirror, -1, 1)
+    size = np.array(picture.shape[1::-1])
+    offset = size / 2 - back @ (size / 2) + shift * size
+    outside = np.abs(back) @ (size / 2) + np.abs(shift * size) - size / 2
+    margin = max(0, math.ceil(outside.max())) + 2
+    padded = np.pad(picture, ((margin, margin), (margin, margin), (0, 0)), "symmetric")
+    (a, b), (d, e), (c, f) = *back.tolist(), (offset + margin).tolist()
     return Image.fromarray(padded).transform(
-        (width, height), Image.Transform.AFFINE, (a, b, c, d, e, f), Image.Resampling.BILINEAR
+        picture.shape[1::-1], Image.Transform.AFFINE, (a, b, c, d, e, f), Image.Resampling.BILINEAR
     )
 
 

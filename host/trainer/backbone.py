@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -186,7 +187,7 @@ def shipped_weights(path: Path = SHIPPED) -> dict[str, np.ndarray]:
     try:
         with np.load(path, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise UserError("weights_damaged", path.name, folder=str(path.parent)) from error
 
 
@@ -225,7 +226,7 @@ def _read_keras_file(path: Path, width: float) -> dict[str, np.ndarray]:
     except (OSError, ValueError, KeyError) as error:
         raise UserError("weights_damaged", path.name, folder=str(path.parent)) from error
     return {
-        f"{layer.name}.{variable.name}": np.asarray(variable)
+        f"{layer.name}.{variable.name}": variable.value.numpy()
         for layer in original.layers
         for variable in layer.weights
     }

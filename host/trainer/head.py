@@ -48,8 +48,10 @@ def train_head(train: Features, valid: Features, classes: int, options: TrainOpt
             losses.append(float(loss))
             right += int(correct)
         check_finite(losses[-1], "head", epoch, options.head_rate)
-        kernel, bias = (np.asarray(weight) for weight in layer.weights)
-        values = judge(valid.pooled[0] @ kernel + bias, valid.truth)
+        kernel, bias = (weight.value.numpy() for weight in layer.weights)
+        with np.errstate(over="ignore", invalid="ignore"):  # said in words by check_finite
+            values = judge(valid.pooled[0] @ kernel + bias, valid.truth)
+        check_finite(values["val_loss"], "head", epoch, options.head_rate)
         values |= {"loss": float(np.mean(losses)), "accuracy": right / len(features)}
         history.append(values)
         if values["val_loss"] < best[0]:

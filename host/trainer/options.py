@@ -200,6 +200,8 @@ def from_dict(values: Mapping[str, Any]) -> TrainOptions:
         knobs[name] = values.pop(name)
     size = values.get("size", TrainOptions().size)
     values["size"] = (size, size) if isinstance(size, int) else tuple(size)
+    if len(values["size"]) != 2 or not all(isinstance(side, int) for side in values["size"]):
+        raise UserError("train_option_invalid", "size", value=str(size))
     options = TrainOptions(
         **_typed(TrainOptions(), values), augmentation=Augmentation(**_typed(Augmentation(), knobs))
     )

@@ -32,7 +32,7 @@ def training_curves(history: Sequence[Mapping[str, Any]], kept: Mapping[str, Any
 
     `kept` (of the card) names the stage and epoch whose weights the model has.
     """
-    figure = _figure(10.4, 3.9)
+    figure = _figure(10.4, 4.3)
     left, right = figure.subplots(1, 2)
     best = next(
         number
@@ -43,7 +43,8 @@ def training_curves(history: Sequence[Mapping[str, Any]], kept: Mapping[str, Any
     _curve(right, "Accuracy, %", history, "accuracy", best, 100.0)
     left.set_ylim(bottom=0)
     right.set_ylim(top=101)
-    left.legend(frameon=False, labelcolor=INK, loc="upper right")
+    lines, names = left.get_legend_handles_labels()
+    figure.legend(lines, names, loc="outside lower center", ncols=3, frameon=False, labelcolor=INK)
     return _png(figure)
 
 
@@ -151,7 +152,7 @@ def _card(axes: Axes, picture: np.ndarray, judged: Judged) -> None:
     axes.imshow(picture, interpolation="lanczos")
     colour = RED if judged.wrong else GREEN
     axes.spines[:].set(color=colour, linewidth=2.4)
-    answer = f"{_short(judged.predicted)}  {judged.score:.0%}"
+    answer = f"says {_short(judged.predicted)}, {judged.score:.0%}"
     axes.set_title(answer, color=colour, fontsize=10, fontweight="bold", loc="left", pad=4)
     truth = f"is {_short(judged.truth)}" + (f", {judged.truth_score:.0%}" if judged.wrong else "")
     axes.set_xlabel(truth, color=INK, fontsize=9, labelpad=3, loc="left")
@@ -167,6 +168,8 @@ def _figure(width: float, height: float) -> Figure:
     from matplotlib.figure import Figure  # noqa: PLC0415
 
     figure = Figure((width, height), dpi=144, facecolor=BACK, layout="constrained")
+    engine: Any = figure.get_layout_engine()
+    engine.set(w_pad=0.1, h_pad=0.1, wspace=0.03)
     FigureCanvasAgg(figure)
     return figure
 

@@ -60,6 +60,7 @@ def train_tail(
         values = tail.epoch(train, epoch)
         with tail.averaged():
             values |= judge(tail.logits(valid), valid.truth)
+            check_finite(values["val_loss"], "tune", epoch, options.tune_rate)
             history.append(values)
             if values["val_loss"] < best[0]:
                 best = values["val_loss"], epoch, tail.snapshot()
@@ -154,7 +155,7 @@ class _Tail:
 
     def snapshot(self) -> dict[str, np.ndarray]:
         """Return a copy of the trained weights."""
-        return {name: np.array(variable) for name, variable in self.variables.items()}
+        return {name: variable.value.numpy() for name, variable in self.variables.items()}
 
     def restore(self, weights: dict[str, np.ndarray]) -> None:
         """Set the trained weights."""
