@@ -152,13 +152,14 @@ def _card(axes: Axes, picture: np.ndarray, judged: Judged) -> None:
     axes.imshow(picture, interpolation="lanczos")
     colour = RED if judged.wrong else GREEN
     axes.spines[:].set(color=colour, linewidth=2.4)
-    answer = f"says {_short(judged.predicted)}, {judged.score:.0%}"
-    axes.set_title(answer, color=colour, fontsize=10, fontweight="bold", loc="left", pad=4)
+    style: Any = {"color": colour, "fontsize": 9.5, "fontweight": "bold", "pad": 4}
+    axes.set_title(_short(judged.predicted), loc="left", **style)
+    axes.set_title(f"{judged.score:.0%}", loc="right", **style)
     truth = f"is {_short(judged.truth)}" + (f", {judged.truth_score:.0%}" if judged.wrong else "")
     axes.set_xlabel(truth, color=INK, fontsize=9, labelpad=3, loc="left")
 
 
-def _short(label: str, most: int = 14) -> str:
+def _short(label: str, most: int = 13) -> str:
     return label if len(label) <= most else label[: most - 1] + "…"
 
 

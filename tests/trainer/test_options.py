@@ -82,3 +82,13 @@ def test_refused(overrides, code, place):
 def test_unknown_preset():
     with pytest.raises(UserError, match="fast, balanced, best"):
         options_for("turbo")
+
+
+def test_tensorflow_is_loaded_only_to_train():
+    import subprocess
+    import sys
+
+    rooms = "classifier, options, backbone, evaluate, model, report"
+    code = f"import sys; from host.trainer import {rooms}; print('tensorflow' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
