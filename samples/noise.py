@@ -34,6 +34,14 @@ def blur(field: Field, radius: float) -> Field:
     return np.asarray(softened, np.float32) / 255
 
 
+def coarse(field: Field, cell: int = 28) -> Field:
+    """Return a (h, w) field without what is finer than about `cell` pixels."""
+    height, width = field.shape
+    picture = Image.fromarray(field.astype(np.float32))
+    small = picture.resize((width // cell, height // cell), Image.Resampling.BOX)
+    return np.asarray(small.resize((width, height), Image.Resampling.BICUBIC))
+
+
 def vector(*values: float) -> Field:
     """Return `values` as float32, shape (n,)."""
     return np.array(values, np.float32)

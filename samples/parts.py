@@ -157,7 +157,7 @@ def _lying_screw(rng: np.random.Generator, x: Field, y: Field) -> Shape:
 
 def screw(rng: np.random.Generator, x: Field, y: Field) -> Shape:
     """Return a screw: most lie on their side, some are driven in and show only the head."""
-    make = _driven_screw if rng.random() < 0.1 else _lying_screw
+    make = _driven_screw if rng.random() < 0.05 else _lying_screw
     return make(rng, x, y)
 
 
@@ -171,7 +171,7 @@ def coin(rng: np.random.Generator, x: Field, y: Field) -> Shape:
 
 def stick(rng: np.random.Generator, x: Field, y: Field) -> Shape:
     """Return a pencil, a cable or a finger: a round bar that bends a little."""
-    r, bend = rng.uniform(0.06, 0.3), rng.uniform(-0.15, 0.15)
+    r, bend = rng.uniform(0.06, 0.2), rng.uniform(-0.15, 0.15)
     offset = y - bend * x * x
     height = np.sqrt(np.clip(r * r - offset**2, 0, None))
     return np.where(x < rng.uniform(0.4, 1.6), 1.7 * height, 0), np.zeros_like(x)
@@ -256,13 +256,14 @@ def _paint(
     """Write a part's height and materials into the maps where it is higher than what lies there."""
     height, accent, rust = fields
     first, second = materials
-    over = height > np.maximum(world.height[area], 0.3)
+    level = world.floor[area] + height  # things lie on the table and follow its folds
+    over = (height > 0.3) & (level > world.height[area])
     worn = np.clip((rust - 0.9 + first.dirt * 1.2) * 2, 0, 1) * (first.dirt > 0.05)
     share = accent[..., None]
     colour = first.colour * (1 - worn[..., None]) + linear(104, 62, 38) * worn[..., None]
     colour = colour * (1 - share) + second.colour * share
     shine = first.metal * (1 - 0.85 * worn) * (1 - accent) + second.metal * accent
     rough = np.clip(first.rough + 0.5 * worn, 0.05, 1) * (1 - accent) + second.rough * accent
-    for target, value in ((world.height, height), (world.metal, shine), (world.rough, rough)):
+    for target, value in ((world.height, level), (world.metal, shine), (world.rough, rough)):
         target[area] = np.where(over, value, target[area])
     world.colour[area] = np.where(over[..., None], colour, world.colour[area])

@@ -32,7 +32,7 @@ WIDTH = 400.0
 
 TROUBLES = ("", "dark", "bright", "cut_off", "covered", "look_alike", "blurred", "tiny")
 """What can make a picture hard; "" is most common."""
-TROUBLE_ODDS = (0.62, 0.06, 0.04, 0.07, 0.06, 0.07, 0.05, 0.03)
+TROUBLE_ODDS = (0.73, 0.04, 0.03, 0.05, 0.04, 0.05, 0.04, 0.02)
 
 
 def _light(rng: np.random.Generator) -> Light:
@@ -59,7 +59,7 @@ def _uneven(rng: np.random.Generator) -> Field:
 
 def _sensor(rng: np.random.Generator, trouble: str, brightness: float) -> Sensor:
     """Return a camera that meters the scene, more or less well."""
-    target = {"dark": rng.uniform(0.018, 0.04), "bright": rng.uniform(0.75, 1.1)}
+    target = {"dark": rng.uniform(0.025, 0.05), "bright": rng.uniform(0.75, 1.1)}
     exposure = target.get(trouble, rng.uniform(0.12, 0.38)) / max(brightness, 0.01)
     low_light = trouble == "dark" or rng.random() < 0.25
     turn, blurred = rng.uniform(0, 2 * np.pi), trouble == "blurred"

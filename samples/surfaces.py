@@ -7,17 +7,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .noise import Field, linear, mix, smooth_noise
+from .noise import Field, coarse, linear, mix, smooth_noise
 
 
 @dataclass
 class World:
     """What the camera looks down on, as square maps of one size.
 
-    `height` in map pixels, `colour` linear light (h, w, 3), `metal` and `rough` 0..1.
+    `height` and `floor` (the table's folds alone) in map pixels, `colour` linear light (h, w, 3),
+    `metal` and `rough` 0..1.
     """
 
     height: Field
+    floor: Field
     colour: Field
     metal: Field
     rough: Field
@@ -145,4 +147,5 @@ def table(rng: np.random.Generator, size: int) -> World:
     make, metal, rough = SURFACES[rng.integers(len(SURFACES))]
     colour, bump = make(rng, size)
     flat = np.ones((size, size), np.float32)
-    return World(bump.astype(np.float32), np.clip(colour, 0.002, 0.95), flat * metal, flat * rough)
+    colour = np.clip(colour, 0.002, 0.95)
+    return World(bump.astype(np.float32), coarse(bump), colour, flat * metal, flat * rough)
