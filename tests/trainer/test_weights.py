@@ -15,7 +15,7 @@ from host.trainer.weights import import_mobilenet
 
 # ImageNet classes (ILSVRC-2012 order; the network has background before them, so + 1).
 CATS = {281: "tabby", 282: "tiger cat", 285: "Egyptian cat"}
-COFFEE = {967: "espresso", 504: "coffee mug", 968: "cup", 925: "consomme", 809: "soup bowl"}
+COFFEE = {967: "espresso", 504: "coffee mug", 968: "cup"}
 
 
 def square(picture: np.ndarray, side: int = 224) -> np.ndarray:
@@ -74,11 +74,12 @@ def test_features_separate_cats_from_coffee():
         return found / np.linalg.norm(found, axis=1, keepdims=True)
 
     means = np.stack([pooled(data.cat(), 8, 1).mean(0), pooled(data.coffee(), 8, 2).mean(0)])
-    other_cat = pooled(data.chelsea(), 8, 3) @ means.T
-    same_coffee = pooled(data.coffee(), 8, 4) @ means.T
-    right = np.sum(other_cat.argmax(1) == 0) + np.sum(same_coffee.argmax(1) == 1)
-    assert right >= 15
-    assert np.mean(other_cat[:, 0] - other_cat[:, 1]) > 0.05  # cosines: apart, not just ahead
+    # Other parts, mirrored and darker: nothing but what they show is the same.
+    cat = pooled(data.cat()[:, ::-1] // 2, 8, 3) @ means.T
+    coffee = pooled(data.coffee()[:, ::-1] // 2, 8, 4) @ means.T
+    assert np.sum(cat.argmax(1) == 0) + np.sum(coffee.argmax(1) == 1) >= 15
+    assert np.mean(cat[:, 0] - cat[:, 1]) > 0.05  # cosines: apart, not just ahead
+    assert np.mean(coffee[:, 1] - coffee[:, 0]) > 0.05
 
 
 @pytest.fixture(scope="module")
@@ -101,11 +102,10 @@ def test_full_network_recognises_photos(constants):
     model = backbone.build(full, (224, 224), 1001)
     backbone.set_weights(model, import_mobilenet.network(constants, 13))
     model.get_layer("logits").set_weights(list(import_mobilenet.predictions(constants)))
-    photos = np.stack([square(p()) for p in (data.cat, data.chelsea, data.coffee)])
+    photos = np.stack([square(p()) for p in (data.cat, data.coffee)])
     answers = np.asarray(model(photos.astype(np.float32))).argmax(axis=1) - 1
     assert answers[0] in CATS
-    assert answers[1] in CATS
-    assert answers[2] in COFFEE
+    assert answers[1] in COFFEE
 
 
 def test_another_archive_is_refused(tmp_path, capsys):
