@@ -10,11 +10,11 @@ import numpy as np
 from ..errors import UserError
 from .calibrate import measure, quantize_network
 from .cost import conv_seconds, estimate_ms
-from .fold import FloatLayer, Lowered, lower, weight_loads
+from .fold import FloatLayer, Lowered, lower
 from .graph import Graph, Node
 from .layout import RAM_LINES, MapLayout, group_lines, map_lines
 from .quantize import ARG_SHIFT, QuantizedLayer, Range
-from .registers import Registers
+from .registers import Registers, weight_loads
 from .v3 import ConvLayer, CpuLayer, Kmodel, Layer, LayerType, write
 from .verify import verify
 
@@ -95,12 +95,7 @@ def compile_graph(
         UserError: the network does not fit the chip; the finding names the layer.
     """
     options, tell = options or Options(), progress or (lambda _phase, _fraction: None)
-    if calibration.dtype != np.uint8 or calibration.shape[1:] != graph.input_shape:
-        raise UserError(
-            "kmodel_picture_size",
-            found=f"{calibration.dtype} {calibration.shape[1:]}",
-            needed=f"uint8 {graph.input_shape}",
-        )
+    check_pictures(calibration, graph.input_shape)
     lowered = lower(graph, dense_on_kpu=options.dense_on_kpu)
     places = place_maps(lowered.layers)
     tell("calibrate", 0.0)
@@ -131,6 +126,16 @@ def compile_graph(
         ms=estimate_ms(model),
         layers=tuple(map(_report, lowered.layers, convs, chosen)),
     )
+
+
+def check_pictures(images: np.ndarray, shape: tuple[int, int, int]) -> None:
+    """Refuse anything but one or more uint8 pictures of `shape` (height, width, channels)."""
+    if images.dtype != np.uint8 or images.shape[1:] != shape or not len(images):
+        raise UserError(
+            "kmodel_picture_size",
+            found=f"{images.dtype} {'x'.join(map(str, images.shape))}",
+            needed=f"uint8 (pictures)x{'x'.join(map(str, shape))}",
+        )
 
 
 def spread(count: int, wanted: int) -> np.ndarray:
@@ -181,7 +186,9 @@ def conv_registers(
     """Return the KPU descriptor of a layer."""
     channels, height, width = layer.in_shape
     outputs, out_height, out_width = layer.out_shape
-    loads, channels_per_load, bytes_per_load = weight_loads(layer)
+    loads, channels_per_load, bytes_per_load = weight_loads(
+        layer.kernel**2, channels, outputs, depthwise=layer.depthwise
+    )
     inside, outside = MapLayout.of_width(width), MapLayout.of_width(out_width)
     return Registers(
         depthwise=int(layer.depthwise),

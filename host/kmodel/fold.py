@@ -14,14 +14,13 @@ import numpy as np
 from ..errors import UserError
 from . import taps
 from .graph import Graph, Node
+from .registers import MAX_LOADS, weight_loads
 
 LEFT_TOP = 5
 POOL_CODES = {("max_pool", 2): 1, ("mean_pool", 2): 2, ("max_pool", 4): 3, ("mean_pool", 4): 4}
 MEAN_POOLS = (2, 4)
 POOL_STRIDE = {0: 1, 1: 2, 2: 2, 3: 4, 4: 4, LEFT_TOP: 2}
 MAX_CHANNELS, MAX_HEIGHT, MAX_WIDTH, MIN_SIDE = 1024, 512, 1024, 4
-LOAD_BYTES, MAX_LOADS = 30 << 10, 64
-"""The KPU takes weights in at most 64 loads of 30 KiB."""
 
 Shape = tuple[int, int, int]
 
@@ -87,6 +86,7 @@ def lower(graph: Graph, *, dense_on_kpu: bool = True) -> Lowered:
         weights, bias = dense.arrays["w"].T[:, :, None], dense.arrays["b"]
         state.add_conv(dense.name, weights, bias, kernel=1, stride=1)
     state.settle_stride("output")
+    state.check_end()
     for node in tail:
         if node.op not in ("global_mean", "dense", "softmax"):
             raise _refuse(node.name, f"{node.op} after pooling", "dense, softmax")
@@ -206,6 +206,20 @@ class _Lowering:
         self.shape = layer.out_shape
         self.layers.append(layer)
 
+    def check_end(self) -> None:
+        """Refuse what only the whole network shows: no KPU layer, odd pixels, bad weights."""
+        if not self.layers:
+            raise _refuse("network", "no convolution", "at least one convolution")
+        if self.padded:
+            raise _refuse("network", "ZeroPadding2D at its end", "a convolution behind it")
+        # Padding is a byte that means 0, so one of the bytes must.
+        if not (self.scale > 0 and 0 <= -self.offset / self.scale <= 255):
+            found = f"pixels from {self.offset:g} to {self.scale * 255 + self.offset:g}"
+            raise _refuse("input", found, "a range that contains 0, such as 0..1 or -1..1")
+        for layer in self.layers:
+            if not (np.isfinite(layer.weights).all() and np.isfinite(layer.bias).all()):
+                raise UserError("kmodel_range", layer.name, found="weights that are not numbers")
+
     def _last(self, node: Node) -> FloatLayer:
         if not self.layers:
             raise _refuse(node.name, f"{node.op} before the first convolution", "a convolution")
@@ -258,16 +272,6 @@ def pooled(shape: Shape, pool: int) -> Shape:
     return shape[0], shape[1] // stride, shape[2] // stride
 
 
-def weight_loads(layer: FloatLayer) -> tuple[int, int, int]:
-    """Return loads, channels a load and bytes a load of 8-bit weights."""
-    one = layer.weights[0].size
-    outputs = len(layer.weights)
-    if layer.depthwise:
-        return 1, outputs, one * outputs
-    channels = min(outputs, LOAD_BYTES // one)
-    return (-(-outputs // channels) if channels else MAX_LOADS + 1), channels, one * channels
-
-
 def check_limits(layer: FloatLayer) -> None:
     """Refuse what the KPU's registers cannot say (facts: docs/kmodel.md)."""
     for channels, height, width in (layer.in_shape, layer.out_shape):
@@ -281,7 +285,8 @@ def check_limits(layer: FloatLayer) -> None:
             raise _refuse(
                 layer.name, f"a feature map of {width}x{height}", "feature maps of 4x4 or larger"
             )
-    if weight_loads(layer)[0] > MAX_LOADS:
+    channels, outputs, taps = layer.in_shape[0], len(layer.weights), layer.kernel**2
+    if weight_loads(taps, channels, outputs, depthwise=layer.depthwise)[0] > MAX_LOADS:
         raise _refuse(
             layer.name,
             f"{layer.kernel}x{layer.kernel} weights {layer.in_shape[0]} to {layer.out_shape[0]}",

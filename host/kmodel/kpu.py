@@ -7,7 +7,7 @@ pad_value) and input channels (depthwise: one):
     v   = ((acc * bn_mul) >> bn_shift) + bn_add
     q   = clamp(round((v - start[i]) * mul[i] >> shift[i]) + add[i], 0, 255)
 
-where i is the last segment whose start is at or below v; pooling follows on the bytes. The formula
+where i is the last segment whose start is below v; pooling follows on the bytes. The formula
 was checked against Kendryte's own simulator (see docs/kmodel.md). The sums run in float32 or
 float64 only where every partial sum is provably an integer that the type holds exactly.
 """
@@ -24,6 +24,8 @@ from .v3 import Activation, ConvLayer
 
 FLOAT32_EXACT = 1 << 24
 FLOAT64_EXACT = 1 << 53
+FARTHEST = 1 << 35
+"""The KPU keeps the activation's input in 36 bits signed."""
 MAX_TABLE = 1 << 23
 """Largest look-up table for an activation; wider ones are computed segment by segment."""
 
@@ -45,18 +47,19 @@ POOLS = {
 def activate(v: np.ndarray, table: Activation, half_up: bool = False) -> np.ndarray:
     """Apply the 16-segment table to int64 `v`; returns uint8 of the same shape.
 
-    Ties round to even, as the vendor's simulators since nncase 0.2 do; `half_up` rounds them up
-    as nncase 0.1 and the SDK's C code do. Which of the two the silicon does is not known.
+    A segment begins behind its start; the first has no beginning. Ties round to even, as the
+    vendor's simulators since nncase 0.2 do; `half_up` rounds them up as nncase 0.1 and the SDK's
+    C code do. Both round a negative product down once too often (-45.3 gives -47, -45.7 gives
+    -46). Which of this the silicon does is not known; our own tables make no negative products.
     """
-    index = np.clip(np.searchsorted(table.start, v, side="right") - 1, 0, 15)
+    index = np.clip(np.searchsorted(table.start, v, side="left") - 1, 0, 15)
     product = (v - table.start[index]) * table.mul[index]
     shift = np.minimum(table.shift[index], 62)  # more gives 0 all the same
     floor = product >> shift
     rest = product - (floor << shift)
     half = np.where(shift > 0, np.int64(1) << np.maximum(shift - 1, 0), np.int64(1) << 62)
-    up = rest > half
-    tie = rest == half
-    rounded = floor + (up | (tie & (half_up | (floor & 1 == 1))))
+    up = (rest > half) | ((rest == half) & (half_up | (floor & 1 == 1)))
+    rounded = floor + np.where(product < 0, -1, 1) * up
     return np.clip(rounded + table.add[index], 0, 255).astype(np.uint8)
 
 
@@ -93,26 +96,31 @@ def _tabulate(table: Activation, reach: int, half_up: bool) -> _Table | None:
 
     `reach` bounds |v|; None when the table would be larger than MAX_TABLE.
     """
-    points = [point for point in _changes(table, half_up) if abs(point) <= reach] or [0]
-    low, high = min(points) - 1, max(points) + 1
+    inside = [
+        (max(low, -reach), min(high, reach))
+        for low, high in _changes(table, half_up)
+        if low <= reach and high >= -reach
+    ] or [(0, 0)]
+    low, high = min(low for low, _ in inside) - 1, max(high for _, high in inside) + 1
     if high - low > MAX_TABLE:
         return None
     return _Table(low, activate(np.arange(low, high + 1), table, half_up))
 
 
-def _changes(table: Activation, half_up: bool) -> list[int]:
-    """Return points between the least and the largest of which all changes of the byte lie."""
-    points = []
+def _changes(table: Activation, half_up: bool) -> list[tuple[int, int]]:
+    """Return intervals, both ends included, outside of which the byte does not change."""
     starts = [int(start) for start in table.start]
-    for i, (start, end) in enumerate(zip(starts, [*starts[1:], 1 << 35], strict=True)):
-        mul, shift, add = int(table.mul[i]), int(table.shift[i]), int(table.add[i])
-        if mul:  # not clamped between these two
-            ends = sorted(((-add - 1 << shift) // mul, (256 - add << shift) // mul))
-            low, high = max(start, start + ends[0] - 1), min(end - 1, start + ends[1] + 1)
-            points += [low, high] if low <= high else []
     borders = table.start[1:]
-    steps = activate(borders - 1, table, half_up) != activate(borders, table, half_up)
-    return points + [int(border) for border in borders[steps]]
+    steps = activate(borders, table, half_up) != activate(borders + 1, table, half_up)
+    intervals = [(int(border), int(border) + 1) for border in borders[steps]]
+    begins, ends = [-FARTHEST, *starts[1:]], [*starts[1:], FARTHEST]
+    for i, (begin, end) in enumerate(zip(begins, ends, strict=True)):
+        mul, shift, add = int(table.mul[i]), int(table.shift[i]), int(table.add[i])
+        if mul:  # the byte can be between 0 and 255 only here
+            first, last = sorted(((-add - 3 << shift) // mul, (258 - add << shift) // mul))
+            low, high = max(begin, starts[i] + first), min(end, starts[i] + last + 1)
+            intervals += [(low, high)] if low <= high else []
+    return intervals
 
 
 class ConvPlan:

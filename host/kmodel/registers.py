@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
 BLOCK_BYTES = 96
+LOAD_BYTES, MAX_LOADS = 30 << 10, 64
+"""The KPU takes 8-bit weights in at most 64 loads of 30 KiB."""
 
 # name -> (word, lowest bit, bits, signed). Counts are stored minus one ("_minus1").
 FIELDS: Mapping[str, tuple[int, int, int, bool]] = {
@@ -155,3 +157,17 @@ class Registers:
         """Number of weights that the layer reads."""
         outputs, inputs = self.out_channels_minus1 + 1, self.in_channels_minus1 + 1
         return self.kernel_size**2 * (outputs if self.depthwise else outputs * inputs)
+
+
+def weight_loads(
+    taps: int, channels: int, outputs: int, *, depthwise: bool
+) -> tuple[int, int, int]:
+    """Return loads, output channels a load and bytes a load of 8-bit weights.
+
+    More than MAX_LOADS loads cannot be written to the descriptor.
+    """
+    if depthwise:
+        return 1, outputs, taps * outputs
+    one = taps * channels
+    per_load = min(outputs, LOAD_BYTES // one)
+    return -(-outputs // per_load), per_load, one * per_load

@@ -37,6 +37,11 @@ class Simulator:
     def __init__(self, kmodel: bytes, *, half_up: bool = False) -> None:
         self.model = read(kmodel)
         verify(self.model)
+        for index, layer in enumerate(self.model.layers):
+            if isinstance(layer, CpuLayer) and layer.type not in CPU_LAYERS:
+                raise UserError(
+                    "kmodel_layer_unsupported", where=f"layer {index}", found=layer.type.name
+                )
         self.plans = {
             index: ConvPlan(layer, half_up)
             for index, layer in enumerate(self.model.layers)

@@ -261,6 +261,10 @@ def read(data: bytes) -> Kmodel:
     for index, (kind, size) in enumerate(pairs[output_count:]):
         layers.append(_read_layer(data, position, kind, size, f"layer {index}"))
         position += size
+    if position - 8 >= len(data):  # some files lack the last padding
+        raise UserError(
+            "kmodel_damaged", where="layer table", found=f"{len(data)} bytes of {position}"
+        )
     return Kmodel(
         layers=tuple(layers),
         outputs=tuple(pairs[:output_count]),
@@ -272,8 +276,6 @@ def read(data: bytes) -> Kmodel:
 
 
 _OTHER_KINDS = {
-    b"LDMK": "kmodel V4 (nncase 0.2)",
-    b"KMDL": "kmodel V5 or later (nncase 1.x)",
     b"LDMS": "encrypted smodel",
     b"LDME": "encrypted emodel",
     b"\x13\x27\x00\x00": "encrypted V3 smodel",
@@ -285,6 +287,11 @@ def _check_magic(data: bytes) -> None:
     if head == struct.pack("<I", VERSION):
         return
     kind = _OTHER_KINDS.get(head)
+    if head == b"LDMK":  # since nncase 0.2; the version follows
+        version = struct.unpack_from("<I", data.ljust(8, b"\0"), 4)[0]
+        kind = (
+            f"kmodel V{version} (made by {'nncase 0.2' if version == 4 else 'nncase 1 or later'})"
+        )
     raise UserError("kmodel_wrong_version", found=kind or f"first bytes {head.hex() or 'none'}")
 
 

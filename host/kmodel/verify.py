@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..errors import UserError
-from .layout import RAM_LINES, map_lines
+from .layout import RAM_LINES, MapLayout, group_lines, map_lines
+from .registers import Registers, weight_loads
 from .v3 import EIGHT_BIT_WEIGHTS, ConvLayer, CpuLayer, Kmodel, LayerType
 
 MAX_MAIN_MEMORY = 6 << 20
@@ -31,6 +32,8 @@ def verify(model: Kmodel) -> None:
         where = f"layer {index} ({layer.type.name})"
         if isinstance(layer, ConvLayer):
             _check_conv(layer, where)
+        else:
+            _check_sizes(layer, where)
         for start, end, what in _main_spans(layer):
             if end > model.main_memory:
                 _fail(where, f"{what} at {start}..{end} of {model.main_memory} bytes")
@@ -38,7 +41,7 @@ def verify(model: Kmodel) -> None:
             if end > RAM_LINES:
                 _fail(where, f"{what} in KPU RAM lines {start}..{end} of {RAM_LINES}")
     for start, size in model.outputs:
-        if start + size > model.main_memory or size == 0:
+        if start + size > model.main_memory or size == 0 or size % 4:
             _fail("outputs", f"{start}+{size} of {model.main_memory} bytes")
 
 
@@ -46,11 +49,23 @@ def _fail(where: str, found: str) -> None:
     raise UserError("kmodel_unsafe", where=where, found=found)
 
 
+_PLACES = frozenset(("flags", "input", "output", "kpu_output", "a", "b", "pad_w", "pad_h"))
+_NOT_SIZES = _PLACES | {"scale", "bias", "activation", "align"}
+
+
+def _check_sizes(layer: CpuLayer, where: str) -> None:
+    quantized_add = layer.type is LayerType.QUANTIZED_ADD  # most of its fields are factors
+    names = {"count"} if quantized_add else layer.values.keys() - _NOT_SIZES
+    for name in sorted(names):
+        if not 0 < layer[name] <= MAX_MAIN_MEMORY:
+            _fail(where, f"{name} is {layer[name]}")
+
+
 def _check_conv(layer: ConvLayer, where: str) -> None:
     registers = layer.registers
     (channels, *inside), (outputs, *outside) = registers.in_shape, registers.out_shape
-    if registers.kernel > 1 or registers.pool > 9 or registers.bypass_conv or registers.full_add:
-        _fail(where, "a KPU mode that no known converter uses")
+    if registers.kernel > 1 or registers.pool > 9:
+        _fail(where, f"kernel code {registers.kernel} with pool {registers.pool}")
     if min(inside + outside) < 4:
         _fail(where, f"a feature map of {min(inside + outside)} pixels; the KPU needs 4")
     if registers.depthwise and (channels != outputs or registers.pool):
@@ -58,12 +73,47 @@ def _check_conv(layer: ConvLayer, where: str) -> None:
     stride = {0: 1, 1: 2, 2: 2, 3: 4, 4: 4, 5: 2, 6: 2, 7: 4, 8: 1, 9: 1}[registers.pool]
     if [side // stride for side in inside] != outside:
         _fail(where, f"pool {registers.pool} makes {outside} of {inside}")
+    for name, value in _descriptor(registers).items():
+        if getattr(registers, name) != value:
+            _fail(where, f"{name} is {getattr(registers, name)}; its shapes ask for {value}")
     if (layer.activation.start[1:] < layer.activation.start[:-1]).any():
         _fail(where, "an activation table that is not ascending")
     source = range(registers.src_line, registers.src_line + map_lines(*registers.in_shape))
     target = range(registers.dst_line, registers.dst_line + map_lines(*registers.out_shape))
     if source.start < target.stop and target.start < source.stop:
         _fail(where, "its result overwrites its input in KPU RAM")
+
+
+def _descriptor(registers: Registers) -> dict[str, int]:
+    """Return what the shapes of a layer say about its other registers.
+
+    The simulator reads only the shapes; the chip reads all of these. True for every layer of the
+    real files. `int_en` and `send_data_out` are not here: the runtime sets them.
+    """
+    (channels, height, width), (outputs, out_height, out_width) = (
+        registers.in_shape,
+        registers.out_shape,
+    )
+    inside, outside = MapLayout.of_width(width), MapLayout.of_width(out_width)
+    loads, per_load, size = weight_loads(
+        registers.kernel_size**2, channels, outputs, depthwise=bool(registers.depthwise)
+    )
+    zeros = "ram_flag full_add pad_type first_stride bypass_conv coef_size"
+    return {
+        **dict.fromkeys(zeros.split(), 0),
+        **dict.fromkeys(("load_para", "load_coor", "load_act"), 1),
+        "channels_per_load_minus1": per_load - 1,
+        "loads_minus1": loads - 1,
+        "bytes_per_load": size,
+        "in_group_lines": group_lines(height, width),
+        "in_row_lines": inside.row_lines,
+        "in_line_channels": inside.group,
+        "out_group_lines": group_lines(out_height, out_width),
+        "out_row_lines": outside.row_lines,
+        "out_line_channels": outside.group,
+        "out_pixels_minus1": out_height * out_width - 1,
+        "out_values_minus1": outputs * out_height * out_width - 1,
+    }
 
 
 def _kpu_spans(layer: ConvLayer | CpuLayer) -> Iterator[Span]:
