@@ -26,8 +26,8 @@ each_document = pytest.mark.parametrize(
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 SPAN = re.compile(r"`([^`\n]+)`")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
-OTHER_VARIABLES = {CONFIG, f"{PREFIX}NNCASE_PYTHON"}
-"""Variables that are no settings: the settings file, and the interpreter for some tests."""
+OTHER_VARIABLES = {CONFIG}
+"""Variables that are no settings: the one that names the settings file."""
 
 
 def code_lines(document: Path) -> list[str]:
