@@ -53,6 +53,11 @@ class Simulator:
         """Channels, height, width of the picture that the first layer reads."""
         return _first_conv(self.model).registers.in_shape
 
+    @property
+    def dtype(self) -> np.dtype:
+        """What `KPU.forward` gives: float32, or uint8 where the last layer leaves bytes."""
+        return np.dtype(np.uint8) if gives_bytes(self.model) else F4
+
     def run(self, images: np.ndarray) -> list[np.ndarray]:
         """Simulate pictures.
 
@@ -70,6 +75,9 @@ class Simulator:
                 found=f"{images.dtype} {'x'.join(map(str, images.shape[1:]))}",
                 needed=f"uint8 {height}x{width}x{channels}",
             )
+        if not len(images):
+            dtype = self.dtype
+            return [np.empty((0, size // dtype.itemsize), dtype) for _, size in self.model.outputs]
         parts = [self._batch(images[i : i + BATCH]) for i in range(0, len(images), BATCH)]
         return [np.concatenate(column) for column in zip(*parts, strict=True)]
 
@@ -82,8 +90,7 @@ class Simulator:
                 run_conv(memory, layer, self.plans[index])
             else:
                 CPU_LAYERS[layer.type](memory, layer)
-        dtype = np.uint8 if gives_bytes(self.model) else F4
-        return [memory.get(at, size, dtype).copy() for at, size in self.model.outputs]
+        return [memory.get(at, size, self.dtype).copy() for at, size in self.model.outputs]
 
 
 def simulate(kmodel: bytes, images: np.ndarray) -> list[np.ndarray]:

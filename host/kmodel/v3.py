@@ -289,9 +289,7 @@ def _check_magic(data: bytes) -> None:
     kind = _OTHER_KINDS.get(head)
     if head == b"LDMK":  # since nncase 0.2; the version follows
         version = struct.unpack_from("<I", data.ljust(8, b"\0"), 4)[0]
-        kind = (
-            f"kmodel V{version} (made by {'nncase 0.2' if version == 4 else 'nncase 1 or later'})"
-        )
+        kind = f"kmodel V{version} (nncase {'0.2' if version == 4 else '1 or later'})"
     raise UserError("kmodel_wrong_version", found=kind or f"first bytes {head.hex() or 'none'}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from ..errors import UserError
@@ -54,6 +55,9 @@ _NOT_SIZES = _PLACES | {"scale", "bias", "activation", "align"}
 
 
 def _check_sizes(layer: CpuLayer, where: str) -> None:
+    for name in layer.values.keys() & {"scale", "bias"}:
+        if not math.isfinite(layer[name]):
+            _fail(where, f"{name} is {layer[name]}")
     quantized_add = layer.type is LayerType.QUANTIZED_ADD  # most of its fields are factors
     names = {"count"} if quantized_add else layer.values.keys() - _NOT_SIZES
     for name in sorted(names):

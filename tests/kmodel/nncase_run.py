@@ -110,7 +110,7 @@ def compile_v5(onnx, shape):
     options.target = "k210"
     options.input_type = "uint8"
     options.quant_type = options.w_quant_type = "uint8"
-    options.input_shape = [1] + list(shape)
+    options.input_shape = [1, *shape]
     options.input_layout = options.output_layout = "NCHW"
     options.preprocess = True
     options.input_range = [0, 1]
@@ -119,7 +119,7 @@ def compile_v5(onnx, shape):
     compiler.import_onnx(onnx, nncase.ImportOptions())
     calibration = nncase.PTQTensorOptions()
     calibration.samples_count = 1
-    picture = np.random.default_rng(2).integers(0, 256, [1] + list(shape), dtype=np.uint8)
+    picture = np.random.default_rng(2).integers(0, 256, [1, *shape], dtype=np.uint8)
     calibration.set_tensor_data(picture.tobytes())
     compiler.use_ptq(calibration)
     compiler.compile()
@@ -142,7 +142,7 @@ class Layer:
         wanted = struct.pack("<2Q", *words[2:4])  # channels and sizes
         found = [at for at in range(module, len(data) - 16) if data.startswith(wanted, at)]
         if len(found) != 1:
-            raise SystemExit("%d layers of the shape %s" % (len(found), shape_of(words)))
+            raise SystemExit(f"{len(found)} layers of the shape {shape_of(words)}")
         self.block = found[0] - 16
 
     def words(self):
@@ -153,7 +153,7 @@ class Layer:
         at = self.block - 4 - {"weights": 48, "bn": 36, "act": 24}[name]
         start, size = struct.unpack_from("<2I", self.data, at + 4)
         if size != len(values):
-            raise SystemExit("%s: %d bytes for %d" % (name, len(values), size))
+            raise SystemExit(f"{name}: {len(values)} bytes for {size}")
         self.data[self.constants + start : self.constants + start + size] = values
 
     def compute_as(self, words):
@@ -234,13 +234,13 @@ def main():
     jobs, results, compiled = np.load(sys.argv[1]), {}, {}
     count = sum(name.startswith("registers") for name in jobs.files)
     for i in range(count):
-        job = {name: jobs["%s%d" % (name, i)] for name in ("weights", "bn", "act", "x")}
-        job["words"] = struct.unpack("<12Q", jobs["registers%d" % i].tobytes())
+        job = {name: jobs[f"{name}{i}"] for name in ("weights", "bn", "act", "x")}
+        job["words"] = struct.unpack("<12Q", jobs[f"registers{i}"].tobytes())
         shape = shape_of(job["words"])
         with quiet():
             if shape not in compiled:
                 compiled[shape] = compile_v5(onnx_conv(*shape), shape[0])
-            results["y%d" % i], results["words%d" % i] = run_layer(compiled[shape], job)
+            results[f"y{i}"], results[f"words{i}"] = run_layer(compiled[shape], job)
     np.savez(sys.argv[2], **results)
 
 

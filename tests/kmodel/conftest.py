@@ -1,0 +1,55 @@
+"""Real kmodels, pictures, and the old interpreter in which nncase runs."""
+
+import os
+import subprocess
+import zipfile
+from pathlib import Path
+
+import nncase_run
+import numpy as np
+import pytest
+
+REAL = ("face", "fruit", "mask", "mnist")
+
+
+@pytest.fixture(scope="session")
+def real_kmodels(shared):
+    """The files that nncase 0.1 made, by name; the face detector lies inside a kfpkg."""
+    folder = shared / "data" / "kmodels"
+    if not folder.is_dir():
+        pytest.skip("no real kmodels in ../shared/data/kmodels")
+    with zipfile.ZipFile(folder / "face_model_at_0x300000.kfpkg") as archive:
+        face = archive.read("facedetect.kmodel")
+    names = {"fruit": "fruit_yolov2", "mask": "mask", "mnist": "mnist"}
+    rest = {name: (folder / f"{file}.kmodel").read_bytes() for name, file in names.items()}
+    return {"face": face, **rest}
+
+
+@pytest.fixture(scope="session")
+def nncase(root, tmp_path_factory):
+    """Run layers in Kendryte's simulator: `nncase(layers, pictures)` -> (bytes, registers)."""
+    default = root / "build" / "nncase-venv" / "bin" / "python"
+    python = os.environ.get("TEST_NNCASE_PYTHON") or str(default)
+    if not Path(python).is_file():
+        pytest.skip("no interpreter with nncase: TEST_NNCASE_PYTHON names one")
+    folder = tmp_path_factory.mktemp("nncase")
+
+    def run(layers, pictures):
+        jobs = {}
+        for i, (layer, x) in enumerate(zip(layers, pictures, strict=True)):
+            blocks = {
+                "registers": layer.registers.pack(),
+                "weights": layer.weights.tobytes(),
+                "bn": layer.pack_bn(),
+                "act": layer.activation.pack(),
+            }
+            jobs |= {f"{name}{i}": np.frombuffer(data, "u1") for name, data in blocks.items()}
+            jobs[f"x{i}"] = x
+        np.savez(folder / "jobs.npz", **jobs)
+        command = [python, nncase_run.__file__, folder / "jobs.npz", folder / "results.npz"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        with np.load(folder / "results.npz") as results:
+            return [(results[f"y{i}"], results[f"words{i}"]) for i in range(len(layers))]
+
+    return run
