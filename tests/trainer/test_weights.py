@@ -84,9 +84,9 @@ def test_features_separate_cats_from_coffee():
 
 @pytest.fixture(scope="module")
 def constants():
-    path = os.environ.get("MAIXFORGE_NUDITY_SDIST", "")
+    path = os.environ.get("TEST_NUDITY_SDIST", "")
     if not path:
-        pytest.skip("MAIXFORGE_NUDITY_SDIST does not name the archive nudity-0.2.3.tar.gz")
+        pytest.skip("TEST_NUDITY_SDIST does not name the archive nudity-0.2.3.tar.gz")
     return import_mobilenet.read_graph(Path(path))
 
 
