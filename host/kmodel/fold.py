@@ -20,7 +20,8 @@ LEFT_TOP = 5
 POOL_CODES = {("max_pool", 2): 1, ("mean_pool", 2): 2, ("max_pool", 4): 3, ("mean_pool", 4): 4}
 MEAN_POOLS = (2, 4)
 POOL_STRIDE = {0: 1, 1: 2, 2: 2, 3: 4, 4: 4, LEFT_TOP: 2}
-MAX_CHANNELS, MAX_HEIGHT, MAX_WIDTH, MIN_SIDE = 1024, 512, 1024, 4
+MAX_CHANNELS, MAX_HEIGHT, MAX_WIDTH, MIN_SIDE = 1024, 256, 512, 4
+"""What nncase 1.9 gives to the KPU; its registers could say 512x960, which nobody has seen run."""
 
 Shape = tuple[int, int, int]
 

@@ -94,7 +94,7 @@ def random_table(rng, reach):
     start = np.sort(rng.integers(-reach, reach, 15)).tolist()
     steep = 256 * 2**18 // reach + 2
     mul = rng.integers(-steep, steep, 16).clip(-(1 << 15), (1 << 15) - 1)
-    shift = np.where(rng.random(16) < 0.9, rng.integers(14, 22, 16), rng.integers(0, 256, 16))
+    shift = np.where(rng.random(16) < 0.9, rng.integers(14, 22, 16), rng.integers(0, 40, 16))
     return table(start, mul, shift, rng.integers(0, 256, 16))
 
 
@@ -109,13 +109,18 @@ def random_layer(rng, shape, outputs, *, args="exact", activation="random", flag
     pad, zero = rng.integers(0, 256, 2).tolist()
     extra = {"pad_value": pad, "arg_x": -zero << 15, "arg_w": -pad << 15}
     extra["arg_add"] = int(zero * pad * registers.kernel_size**2)
+    taps = registers.kernel_size**2 * (1 if registers.depthwise else shape[0])
     if args == "any":
-        extra["arg_x"], extra["arg_w"] = rng.integers(-(1 << 23), 1 << 23, 2).tolist()
         extra["shr_x"], extra["shr_w"] = rng.integers(8, 16, 2).tolist()
-        extra["arg_add"] = int(rng.integers(-(1 << 20), 1 << 20))
+        for name in ("x", "w"):  # what the KPU cannot hold in 36 bits is nobody's business
+            most = min(1 << 23, (1 << 24 + extra[f"shr_{name}"]) // (255 * taps))
+            extra[f"arg_{name}"] = int(rng.integers(-most, most))
+        extra["arg_add"] = int(rng.integers(-(1 << 20), 1 << 20) // taps)
     weights = rng.integers(0, 256, registers.weight_count, dtype=np.uint8)
+    reach = max(1 << 16, 255 * 255 * taps) if args == "exact" else (1 << 26) + 255 * 255 * taps
+    least = min(max(3, reach.bit_length() + 12 - 31), 15)
     mul = rng.integers(-(1 << 11), 1 << 12, outputs)
-    shift = rng.integers(3, 16, outputs)
+    shift = rng.integers(least, 16, outputs)
     add = rng.integers(-(1 << 18), 1 << 18, outputs)
     if activation == "ties":
         weights = rng.integers(zero - 8, zero + 8, registers.weight_count).clip(0, 255)
