@@ -62,11 +62,11 @@ class Progress:
 
     listener: Listener
     step: str = "receive"
-    started: float = field(default_factory=time.monotonic)
+    began: float = field(default_factory=time.monotonic)
 
     def begin(self, step: str) -> None:
         """Begin a step."""
-        self.step = step
+        self.step, self.began = step, time.monotonic()
         self.tell(0.0, step)
 
     def tell(
@@ -76,7 +76,10 @@ class Progress:
         eta: float | None = None,
         values: Mapping[str, float] | None = None,
     ) -> None:
-        """Say that `fraction` of the step is done; `eta` are seconds that the step still takes."""
+        """Say that `fraction` of the step is done; `eta` are seconds that the step still takes.
+
+        The event's `eta_seconds` are those of the whole job: later steps are guessed from this one.
+        """
         low, high = SHARES[self.step]
         event: dict[str, Any] = {
             "step": self.step,
@@ -84,7 +87,8 @@ class Progress:
             "message": message,
         }
         if eta is not None:
-            event["eta_seconds"] = round(eta, 1)
+            whole_step = time.monotonic() - self.began + eta
+            event["eta_seconds"] = round(eta + (1 - high) / (high - low) * whole_step, 1)
         if values:
             event["values"] = dict(values)
         self.listener(event)
