@@ -206,9 +206,10 @@ def _show(terminal: Terminal, bar: Bar, event: Mapping[str, Any]) -> None:
     parts = [f"{int(values['epoch'])}/{int(values['epochs'])}"] if "epochs" in values else []
     for name in ("loss", "valid_accuracy"):
         if name in values:
-            parts.append(f"{name.replace('valid_', '')} {values[name]:.3f}")
+            parts.append(f"{terminal.tr(name.replace('valid_', ''))} {values[name]:.3f}")
     if event.get("eta_seconds") is not None:
-        parts.append(f"ETA {event['eta_seconds']:.0f} s")
+        left = terminal.tr(N_("about {n} s left"))
+        parts.append(left.format(n=round(event["eta_seconds"])))
     bar.update(event["fraction"], terminal.tr(STEPS[event["step"]]), "  ".join(parts))
 
 
@@ -320,7 +321,7 @@ def jobs(terminal: Terminal) -> None:
     rows = store.jobs()
     terminal.table(
         [N_("job"), N_("name"), N_("state"), N_("done")],
-        [(job.id, job.name, job.state, f"{100 * job.fraction:.0f} %") for job in rows],
+        [(job.id, job.name, terminal.tr(job.state), f"{100 * job.fraction:.0f} %") for job in rows],
     )
     terminal.result(
         {

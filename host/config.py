@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import UserError
-from .i18n import LANGUAGES
+from .i18n import LANGUAGES, N_
 
 PREFIX = "MAIXFORGE_"
 CONFIG = f"{PREFIX}CONFIG"
@@ -155,17 +155,17 @@ def _parse(key: str, value: Any, kind: type) -> Any:
     """Turn a text of the environment or a TOML value into the type of its field."""
     if kind is int:
         if isinstance(value, bool) or not str(value).strip().isascii():
-            raise _invalid(key, value, "a whole number")
+            raise _invalid(key, value, N_("a whole number"))
         try:
             return int(str(value).replace("_", ""))
         except ValueError:
-            raise _invalid(key, value, "a whole number") from None
+            raise _invalid(key, value, N_("a whole number")) from None
     if not isinstance(value, str):
-        raise _invalid(key, value, "text")
+        raise _invalid(key, value, N_("text"))
     if kind is str:
         return value.strip()
     if not value.strip():
-        raise _invalid(key, value, "the name of a file or folder")
+        raise _invalid(key, value, N_("the name of a file or folder"))
     return Path(value)
 
 

@@ -6,9 +6,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from .i18n import catalogue, translator
+from .i18n import N_, catalogue, translator
 
 Severity = Literal["error", "warning", "note"]
+
+WORDS = ("kind", "needed", "state")
+"""Values that are translated when they are words of ours, marked with N_ where they are defined."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +30,10 @@ class Finding:
     def text(self, part: Literal["what", "found", "needed", "fix"], language: str = "en") -> str:
         """Return one part of the message in `language`, its values filled in."""
         template = getattr(catalogue()[self.code], part)
-        values = {"path": self.path, **self.params}
-        return translator(language)(template).format(**values) if template else ""
+        tr = translator(language)
+        given = ((key, self.params.get(key)) for key in WORDS)
+        words = {key: tr(value) for key, value in given if isinstance(value, str)}
+        return tr(template).format(**{"path": self.path, **self.params, **words})
 
     def as_dict(self, language: str = "en") -> dict[str, str]:
         """Return the shape that `--json` and the web API print."""
@@ -77,7 +82,7 @@ def describe(finding: Finding, language: str = "en") -> str:
     d = finding.as_dict(language)
     place = f"{d['path']}: " if d["path"] else ""
     lines = [f"{place}{d['what']} [{d['code']}]"]
-    for label, part in (("found", "found"), ("needed", "needed"), ("next", "fix")):
+    for label, part in ((N_("found"), "found"), (N_("needed"), "needed"), (N_("next"), "fix")):
         if d[part]:
             lines.append(f"  {tr(label)}: {d[part]}")
     return "\n".join(lines)

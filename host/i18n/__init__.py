@@ -4,26 +4,37 @@ from __future__ import annotations
 
 import functools
 import gettext
+import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
 
-from .message import Message, N_
+from .message import N_, Message
 
-__all__ = ["LANGUAGES", "Message", "N_", "catalogue", "default_language", "translator"]
+__all__ = ["LANGUAGES", "N_", "Message", "catalogue", "default_language", "translator"]
 
 LANGUAGES = ("en", "zh")
 """Languages that people can choose; the first is the one the code is written in."""
 
 LOCALE_DIR = Path(__file__).parent
 
+LOG = logging.getLogger(__name__)
+
 
 @functools.cache
 def translator(language: str) -> Callable[[str], str]:
-    """Return the function that turns an English message into `language` (unknown: English)."""
+    """Return the function that turns an English message into `language` (unknown: English).
+
+    Without its catalogue a language is English, too; the log says so once.
+    """
     if language == LANGUAGES[0] or language not in LANGUAGES:
         return str
-    return gettext.translation("messages", LOCALE_DIR, languages=[language]).gettext
+    try:
+        found = gettext.translation("messages", LOCALE_DIR, languages=[language])
+    except OSError as error:  # missing or damaged: English pages are better than none
+        LOG.warning("the catalogue of %s cannot be read, English is shown: %s", language, error)
+        return str
+    return lambda text: found.gettext(text) if text else ""  # "" is the catalogue's header
 
 
 @functools.cache

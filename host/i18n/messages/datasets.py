@@ -2,6 +2,9 @@
 
 from ..message import N_, Message
 
+KINDS = (N_("CMYK"), N_("16-bit"), N_("palette"), N_("alpha"))
+"""Kinds of pictures that are converted."""
+
 _SIZE_ON_DISK = N_("at most {needed} MB")
 _SOME = N_("{count}: {names}")
 _PICTURES = N_("{count}: {found}")
@@ -408,7 +411,7 @@ _PICTURE: dict[str, Message] = {
         N_("The prepared zip is larger than a host takes by default."),
         N_("{found} MB"),
         _SIZE_ON_DISK,
-        N_("Choose a lower --quality or fewer pictures, or raise the limit of your host."),
+        N_("Choose a smaller --size or fewer pictures, or raise the limit of your host."),
     ),
 }
 

@@ -2,6 +2,10 @@
 
 from ..message import N_, Message
 
+STATES = (N_("checked"), N_("queued"), N_("running"), N_("done"), N_("failed"), N_("cancelled"))
+"""The states of a job; also what an action on it needs."""
+QUEUED_OR_RUNNING = N_("queued, running")
+
 MESSAGES: dict[str, Message] = {
     "setting_unknown": Message(
         what=N_("There is no such setting."),

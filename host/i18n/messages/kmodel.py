@@ -1,6 +1,6 @@
 """Messages of host/kmodel."""
 
-from ..message import Message, N_
+from ..message import N_, Message
 
 MESSAGES: dict[str, Message] = {
     "kmodel_wrong_version": Message(
