@@ -134,6 +134,7 @@ def test_every_layer_of_the_real_models(nncase, real_kmodels, maps_inside, name)
     picture = Image.fromarray(skimage.data.astronaut()).resize(size).convert(mode)
     image = np.asarray(picture).reshape(size[1], size[0], -1)
     seen = maps_inside(real_kmodels[name], image)
-    for layer, x in seen:
-        ((theirs, _words),) = nncase([layer], [x])
+    layers, inputs = zip(*seen, strict=True)
+    results = nncase(layers, inputs)
+    for layer, x, (theirs, _words) in zip(layers, inputs, results, strict=True):
         np.testing.assert_array_equal(ConvPlan(layer).run(x), theirs)
