@@ -8,10 +8,10 @@ PRESET ?= fast
 LOCK := build/lock/bin/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test test-slow lint bench lock clean
+.PHONY: help setup run demo test test-slow lint bench translations lock clean
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.dev ## install everything into .venv (again only when requirements change)
 
@@ -36,6 +36,9 @@ lint: $(VENV)/.dev ## check style, types and the arrows between rooms
 
 bench: $(VENV)/.run ## time every step of the pipeline on the sample pictures
 	$(BIN)/python -m benchmarks.pipeline
+
+translations: $(VENV)/.dev ## bring the Chinese catalogue up to date; fails while a text is untranslated
+	$(BIN)/python -m host.i18n.refresh
 
 lock: build/lock/bin/uv ## write requirements/*.txt again from pyproject.toml (needs a network)
 	$(LOCK) --python-version 3.11 pyproject.toml -o requirements/run.txt
