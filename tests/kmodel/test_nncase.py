@@ -43,18 +43,17 @@ def shape_for(rng, code, most=40):
 def test_random_layers_of_every_kind(nncase, args, activation):
     rng = np.random.default_rng([len(args), len(activation)])
     layers = []
-    for _ in range(2):
-        for kernel in (1, 3):
-            for code in STRIDE:
-                shape, outputs = shape_for(rng, code), int(rng.integers(1, 40))
-                options = {"kernel": kernel, "pool": code, "args": args, "activation": activation}
-                layers.append(random_layer(rng, shape, outputs, **options))
-            shape = shape_for(rng, 0)
-            options = {"kernel": kernel, "args": args, "activation": activation}
-            layers.append(random_layer(rng, shape, shape[0], depthwise=True, **options))
+    for kernel in (1, 3):
+        for code in STRIDE:
+            shape, outputs = shape_for(rng, code), int(rng.integers(1, 40))
+            options = {"kernel": kernel, "pool": code, "args": args, "activation": activation}
+            layers.append(random_layer(rng, shape, outputs, **options))
+        shape = shape_for(rng, 0)
+        options = {"kernel": kernel, "args": args, "activation": activation}
+        layers.append(random_layer(rng, shape, shape[0], depthwise=True, **options))
     inputs = [pictures(rng, layer) for layer in layers]
     count, levels = compare(nncase, layers, inputs)
-    assert count > 50_000
+    assert count > 30_000
     assert levels > 150
 
 
