@@ -14,6 +14,7 @@ import json
 import os
 import platform
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 
@@ -84,7 +85,8 @@ def theirs(size: int, alpha: float, images: int) -> dict[str, float] | None:
         return None
     script = ROOT / "tests" / "kmodel" / "nncase_speed.py"
     command = [python, str(script), str(size), str(alpha), str(images)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    with tempfile.TemporaryDirectory() as folder:  # nncase leaves a file where it runs
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
     return json.loads(done.stdout.splitlines()[-1])
 
 

@@ -47,7 +47,9 @@ def nncase(root, tmp_path_factory):
             jobs[f"x{i}"] = x
         np.savez(folder / "jobs.npz", **jobs)
         command = [python, nncase_run.__file__, folder / "jobs.npz", folder / "results.npz"]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, cwd=folder, capture_output=True, text=True, check=False
+        )  # nncase leaves a kmodel_info.txt where it runs
         assert done.returncode == 0, done.stderr
         with np.load(folder / "results.npz") as results:
             return [(results[f"y{i}"], results[f"words{i}"]) for i in range(len(layers))]
