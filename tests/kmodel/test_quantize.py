@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from host.errors import UserError
+from host.kmodel.activation import activation_table
 from host.kmodel.fold import FloatLayer
 from host.kmodel.kpu import activate
 from host.kmodel.quantize import (
     Range,
-    activation_table,
     choose_range,
     quantize_layer,
     quantize_weights,
