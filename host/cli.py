@@ -5,16 +5,17 @@ Exit codes: 0 done, 1 the data or the model cannot be used (or a fault of ours),
 
 from __future__ import annotations
 
-import functools
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
 from . import __version__, config
+from .cli_kmodel import kmodel
+from .command import ExistingPath, PathType, command, fit_option, json_option
 from .errors import UserError
 from .i18n import LANGUAGES, N_
 from .terminal import Bar, Terminal
@@ -27,42 +28,6 @@ STEPS = {
     "evaluate": N_("Evaluate"),
     "package": N_("Package"),
 }
-
-PathType = click.Path(path_type=Path)
-ExistingPath = click.Path(path_type=Path, exists=True)
-json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-fit_option = click.option(
-    "--fit",
-    type=click.Choice(["crop", "letterbox"]),
-    default="crop",
-    show_default=True,
-    help="Cut the middle of a picture, or keep all of it between grey bars.",
-)
-
-
-def command(function: Callable[..., int | None]) -> Callable[..., None]:
-    """Give a command its terminal and turn errors into findings and exit codes."""
-
-    @functools.wraps(function)
-    @click.pass_context
-    def run(context: click.Context, /, *args: Any, **values: Any) -> None:
-        choices = context.find_root().params
-        as_json = bool(values.pop("as_json", False))
-        terminal = Terminal(as_json=as_json, language=choices["lang"] or "")
-        try:
-            code = function(terminal, *args, **values)
-        except UserError as error:
-            terminal.failed(error)
-            code = 1
-        except Exception as error:  # the last resort: no traceback unless asked for
-            if choices["verbose"]:
-                raise
-            reason = f"{type(error).__name__}: {error}"
-            terminal.failed(UserError("internal_error", reason=reason))
-            code = 1
-        context.exit(code or 0)
-
-    return run
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -233,31 +198,7 @@ def _summary(terminal: Terminal, result: Mapping[str, Any]) -> None:
     terminal.say(N_("Flash:   {path}"), path=result["kfpkg"])
 
 
-@main.group()
-def kmodel() -> None:
-    """Look into kmodel files."""
-
-
-@kmodel.command()
-@click.argument("model", type=ExistingPath)
-@click.argument("images", type=ExistingPath, nargs=-1, required=True)
-@click.option("--labels", type=ExistingPath, help="Labels, one a line (default: beside MODEL).")
-@click.option("--anchors", default="", help="Ten numbers: show the boxes of a YOLOv2 model.")
-@click.option("--threshold", default=0.5, show_default=True, help="Least score of a box.")
-@click.option("--nms", default=0.3, show_default=True, help="Largest overlap of boxes (IoU).")
-@fit_option
-@json_option
-@command
-def simulate(terminal: Terminal, model: Path, images: tuple[Path, ...], **options: Any) -> None:
-    """Run IMAGES through a kmodel V3 exactly as a K210 would, and show what it answers."""
-    from .jobs.tryout import try_out  # noqa: PLC0415
-
-    answers = try_out(model, images, **options)
-    for answer in answers:
-        found = answer.get("boxes", [answer] if "score" in answer else [])
-        texts = [f"{one['label']} {one['score']:.3f}" for one in found]
-        terminal.say("{image}: {texts}", image=answer["image"], texts=", ".join(texts) or "-")
-    terminal.result({"images": answers})
+main.add_command(kmodel)
 
 
 @main.command()

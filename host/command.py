@@ -1,0 +1,49 @@
+"""What every command of the terminal has: its output, its exit code, common options."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from .errors import UserError
+from .terminal import Terminal
+
+PathType = click.Path(path_type=Path)
+ExistingPath = click.Path(path_type=Path, exists=True)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+fit_option = click.option(
+    "--fit",
+    type=click.Choice(["crop", "letterbox"]),
+    default="crop",
+    show_default=True,
+    help="Cut the middle of a picture, or keep all of it between grey bars.",
+)
+
+
+def command(function: Callable[..., int | None]) -> Callable[..., None]:
+    """Give a command its terminal and turn errors into findings and exit codes."""
+
+    @functools.wraps(function)
+    @click.pass_context
+    def run(context: click.Context, /, *args: Any, **values: Any) -> None:
+        choices = context.find_root().params
+        as_json = bool(values.pop("as_json", False))
+        terminal = Terminal(as_json=as_json, language=choices["lang"] or "")
+        try:
+            code = function(terminal, *args, **values)
+        except UserError as error:
+            terminal.failed(error)
+            code = 1
+        except Exception as error:  # the last resort: no traceback unless asked for
+            if choices["verbose"]:
+                raise
+            reason = f"{type(error).__name__}: {error}"
+            terminal.failed(UserError("internal_error", reason=reason))
+            code = 1
+        context.exit(code or 0)
+
+    return run
