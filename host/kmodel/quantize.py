@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..errors import UserError
-from .activation import FRACTION_BITS, activation_table
+from .activation import ONE, table_for
 from .fold import FloatLayer
 from .v3 import Activation
 
@@ -59,6 +59,7 @@ class QuantizedLayer:
         stretch: float64 (out,), bytes per unit of weight in each output channel.
         source, result: what the bytes of the input and output map mean.
         bn_mul, bn_shift, bn_add: int64 (out,).
+        v_scale, v_zero: the batch norm delivers v = sums and bias * v_scale + v_zero.
     """
 
     weights: np.ndarray
@@ -70,6 +71,8 @@ class QuantizedLayer:
     bn_shift: np.ndarray
     bn_add: np.ndarray
     activation: Activation
+    v_scale: float
+    v_zero: float
 
     def sums_to_float(self, sums: np.ndarray) -> np.ndarray:
         """Return what integer sums (n, out, h, w) mean, without bias, as float64."""
@@ -129,13 +132,22 @@ def _stretch(low: np.ndarray, high: np.ndarray, zero: int) -> np.ndarray:
 
 
 def quantize_layer(
-    layer: FloatLayer, source: Range, result: Range, *, search: bool = True, name: str = ""
+    layer: FloatLayer,
+    source: Range,
+    result: Range,
+    *,
+    search: bool = True,
+    seen: tuple[float, float] = (-8.0, 8.0),
 ) -> QuantizedLayer:
-    """Choose all integers of `layer` for given meanings of its input and output bytes."""
+    """Choose all integers of `layer` for given meanings of its input and output bytes.
+
+    `seen` are the extremes of the activation's argument on calibration pictures: a function that
+    the table only approximates is fitted there.
+    """
     weights, zero, stretch = quantize_weights(layer.weights, search=search)
-    one = 1 << FRACTION_BITS
-    factor = one * source.step / (result.step * stretch)
-    mul, shift = _mul_shift(factor, layer.name)
+    table, scale = table_for(layer.activation, layer.slope, *seen, result)
+    v_scale, v_zero = (ONE / result.step, ONE * result.zero) if scale is None else (scale, 0)
+    mul, shift = _mul_shift(v_scale * source.step / stretch, layer.name)
     quantized = QuantizedLayer(
         weights=weights,
         weight_zero=zero,
@@ -145,15 +157,16 @@ def quantize_layer(
         bn_mul=mul,
         bn_shift=shift,
         bn_add=np.zeros(len(mul), np.int64),
-        activation=activation_table(layer, result),
+        activation=table,
+        v_scale=v_scale,
+        v_zero=v_zero,
     )
     return with_bias(quantized, layer.bias, layer.name)
 
 
 def with_bias(quantized: QuantizedLayer, bias: np.ndarray, name: str) -> QuantizedLayer:
     """Return the layer with another float bias (out,)."""
-    one = 1 << FRACTION_BITS
-    add = np.rint((bias.astype(np.float64) / quantized.result.step + quantized.result.zero) * one)
+    add = np.rint(bias.astype(np.float64) * quantized.v_scale + quantized.v_zero)
     if np.abs(add).max() >= 1 << 31:
         raise UserError("kmodel_range", name, found=f"bias {np.abs(bias).max():.3g}")
     result = replace(quantized, bn_add=add.astype(np.int64))
