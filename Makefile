@@ -8,7 +8,7 @@ PRESET ?= fast
 LOCK := build/lock/bin/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test test-slow lint bench translations lock clean
+.PHONY: help setup run demo nncase test test-slow lint bench translations lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,6 +21,9 @@ run: $(VENV)/.run ## start the host at http://127.0.0.1:8080
 demo: $(VENV)/.run ## take the sample pictures through the whole pipeline (PRESET=fast|balanced|best)
 	rm -rf out/demo
 	$(BIN)/maixforge train $(SAMPLES) -o out/demo --preset $(PRESET)
+
+nncase: $(VENV)/.run ## install nncase 1.9 for CanMV files (needs a Python 3.7 to 3.10)
+	$(BIN)/python -m host.kmodel.canmv
 
 test: $(VENV)/.dev ## run the tests
 	$(BIN)/python -m pytest -m "not slow"

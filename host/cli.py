@@ -125,6 +125,7 @@ def check(terminal: Terminal, data: Path) -> int:
 @fit_option
 @click.option("--backbone", default="", help="Network, e.g. mobilenet_1.0_cut11.")
 @click.option("--firmware", default="", help="MaixPy build of the board (see firmware/).")
+@click.option("--canmv", is_flag=True, help="Also make a kmodel V5 for CanMV (needs nncase).")
 @click.option(
     "--set", "overrides", multiple=True, metavar="KNOB=VALUE", help="Any training knob, repeatable."
 )
@@ -141,7 +142,7 @@ def train(
     """Train on DATA and write kmodel, SD zip, kfpkg and report into OUT."""
     from dataclasses import asdict  # noqa: PLC0415
 
-    from .jobs import pipeline, submit  # noqa: PLC0415
+    from .jobs import findings, pipeline, submit  # noqa: PLC0415
     from .jobs.order import output_folder, parse_overrides  # noqa: PLC0415
     from .jobs.spec import JobSpec  # noqa: PLC0415
 
@@ -155,13 +156,16 @@ def train(
         limits=asdict(submit.limits_of(settings)),
         rules=asdict(submit.rules_of(settings)),
         firmware_folder=str(settings.firmware.resolve()),
+        nncase_python=settings.nncase_python,
         **choices,
     )
     folder = output_folder(out, spec)
     with terminal.progress(N_("Receive")) as bar:
         result = pipeline.run(folder, spec, lambda event: _show(terminal, bar, event))
-    for key in ("kmodel", "sd_zip", "kfpkg"):
-        result[key] = str(folder / result[key])
+    for part in (result, result.get("canmv", {})):
+        for key in part.keys() & {"kmodel", "sd_zip", "kfpkg"}:
+            part[key] = str(folder / part[key])
+    terminal.findings(findings.from_json(result.get("canmv_problems", [])))
     _summary(terminal, result)
     terminal.result(result)
 
@@ -187,6 +191,10 @@ def _summary(terminal: Terminal, result: Mapping[str, Any]) -> None:
     for name, text in (("float", N_("held-back data, float")), ("int8", N_("held-back, INT8"))):
         if "test" in result:
             rows.append((terminal.tr(text), f"{result['test'][name]:.3f}"))
+    if "canmv" in result:
+        made = result["canmv"]
+        text = terminal.tr(N_("kmodel V5 for CanMV, in nncase's simulator, {n} pictures"))
+        rows.append((text.format(n=made["pictures"]), f"{made['accuracy']:.3f}"))
     rows += [
         (terminal.tr(N_("kmodel, bytes")), f"{result['kmodel_bytes']:,}"),
         (terminal.tr(N_("RAM on the board, bytes")), f"{result['ram_bytes']:,}"),

@@ -59,6 +59,12 @@ class Settings:
         default=Path("firmware"),
         metadata=_about("Folder where you put MaixPy firmware files for kfpkg packages."),
     )
+    nncase_python: str = field(
+        default="",
+        metadata=_about(
+            "Python 3.7 to 3.10 that has nncase 1.9, for CanMV; empty: looked for (make nncase)."
+        ),
+    )
     upload_bytes: int = field(
         default=20 * 1024 * 1024, metadata=_about("Largest data set zip.", "bytes", 1)
     )
@@ -148,6 +154,8 @@ def _from_file(name: str) -> dict[str, Any]:
     for key in ("data", "firmware"):
         if key in values:
             values[key] = path.parent / values[key]
+    if values.get("nncase_python"):
+        values["nncase_python"] = str(path.parent / values["nncase_python"])
     return values
 
 

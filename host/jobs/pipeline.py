@@ -27,7 +27,9 @@ from ..trainer import runtime
 from ..trainer.evaluate import ClassifierReport, evaluate_classifier
 from ..trainer.options import TrainOptions, options_for
 from ..trainer.pictures import read_pictures
+from . import canmv
 from .result_types import Result
+from .sampling import stratified
 from .spec import JobSpec
 
 if TYPE_CHECKING:
@@ -114,6 +116,7 @@ def run(folder: Path, spec: JobSpec, report: Listener) -> dict[str, Any]:
         **spec.overrides,
     )
     build = firmware.get(spec.firmware)
+    canmv.require(spec)
     dataset, test = _data(folder, spec, options, progress)
     runtime.start(options.seed)
     _require_size(dataset, options, build)
@@ -140,6 +143,8 @@ def run(folder: Path, spec: JobSpec, report: Listener) -> dict[str, Any]:
     result = _result(dataset, compiled, reports, model, (sd_zip, flash))
     if dataset.root.is_relative_to(folder):  # so that the job's folder can be moved
         result.get("report", {})["pictures"] = dataset.root.relative_to(folder).as_posix()
+    if spec.canmv:
+        canmv.add(result, folder, spec, dataset, model, options, progress.tell)
     result["seconds"] = round(time.monotonic() - began, 1)
     progress.tell(1.0, "done")
     return dict(result)
@@ -254,19 +259,6 @@ def _compile(
     pictures = read_pictures(dataset, chosen, options.size, options.fit)
     graph = kmodel.from_keras(model.model)
     return kmodel.compile(graph, pictures, progress=lambda phase, part: progress.tell(part, phase))
-
-
-def stratified(samples: Sequence[Sample], count: int) -> list[Sample]:
-    """Return at most `count` samples, as many of each class as there are, spread evenly."""
-    classes: dict[int, list[Sample]] = {}
-    for sample in samples:
-        classes.setdefault(sample.label or 0, []).append(sample)
-    each = -(-count // max(len(classes), 1))
-    return [
-        members[int(place)]
-        for _, members in sorted(classes.items())
-        for place in np.linspace(0, len(members) - 1, min(each, len(members))).round()
-    ]
 
 
 def _batches(

@@ -52,13 +52,22 @@ class Report(TypedDict):
     pictures: NotRequired[str]
 
 
+class Canmv(TypedDict):
+    """The kmodel V5 as nncase's simulator runs it on `pictures` of the validation pictures."""
+
+    accuracy: float
+    pictures: int
+    kmodel: str
+    kmodel_bytes: int
+
+
 class Result(TypedDict):
     """`result.json`, the same object as `maixforge train --json` prints, and more.
 
     `kmodel`, `sd_zip` and `kfpkg` are paths, relative ones inside the job folder; `ms` is the
     estimated time of one picture on the board, `ram_bytes` the memory that the loaded model takes
     there (file and main memory), `seconds` the wall time of the job. `firmware_fit` has one entry
-    a known build.
+    a known build. `canmv_problems` are findings: why there is no kmodel V5 that was asked for.
     """
 
     task: str
@@ -76,3 +85,5 @@ class Result(TypedDict):
     report: NotRequired[Report]
     firmware_fit: NotRequired[list[FirmwareFit]]
     curves: NotRequired[list[Curve]]
+    canmv: NotRequired[Canmv]
+    canmv_problems: NotRequired[list[dict[str, Any]]]

@@ -18,7 +18,8 @@ class JobSpec:
     relative ones inside the job folder. `preset`, `fit` and `backbone` are names that
     `host.trainer.options` knows, `size` is the input's side in pixels, `firmware` an id of
     `host.deploy.firmware` ("" for its default), `firmware_folder` where the user keeps MaixPy
-    files ("" for none). `overrides` are further options of the trainer by
+    files ("" for none). With `canmv` a kmodel V5 is made as well, by the interpreter
+    `nncase_python` ("" for one that is found). `overrides` are further options of the trainer by
     name. `limits` and `rules` are fields of `host.datasets.limits` that differ from their
     defaults.
     """
@@ -33,6 +34,8 @@ class JobSpec:
     firmware: str = ""
     firmware_folder: str = ""
     test: str = ""
+    canmv: bool = False
+    nncase_python: str = ""
     overrides: Mapping[str, Any] = field(default_factory=dict)
     limits: Mapping[str, int] = field(default_factory=dict)
     rules: Mapping[str, int] = field(default_factory=dict)

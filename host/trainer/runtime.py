@@ -13,7 +13,7 @@ from importlib.metadata import version
 def start(seed: int) -> None:
     """Import TensorFlow, seed everything and ask for operations that repeat exactly."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    with _quiet_import():
+    with quiet_errors():
         import keras  # noqa: PLC0415
         import tensorflow as tf  # noqa: PLC0415
 
@@ -22,7 +22,7 @@ def start(seed: int) -> None:
 
 
 @contextmanager
-def _quiet_import() -> Iterator[None]:
+def quiet_errors() -> Iterator[None]:
     """Keep TensorFlow's libraries from greeting on the terminal; no log level stops them."""
     sys.stderr.flush()
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)

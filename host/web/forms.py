@@ -6,7 +6,7 @@ from typing import Any
 
 from flask_babel import gettext as _
 from flask_wtf import FlaskForm
-from wtforms import IntegerField, SelectField, StringField
+from wtforms import BooleanField, IntegerField, SelectField, StringField
 from wtforms.validators import InputRequired, NumberRange
 
 from ..errors import Finding, UserError
@@ -19,7 +19,7 @@ SEED_MAX = 2**31 - 1
 
 
 class JobForm(FlaskForm):
-    """Name, preset, input fit, backbone, firmware and seed of one training.
+    """Name, preset, input fit, backbone, firmware, CanMV and seed of one training.
 
     Labels and hints are in the template, where the page's language is known.
     """
@@ -29,6 +29,7 @@ class JobForm(FlaskForm):
     fit = SelectField()
     backbone = SelectField()
     firmware = SelectField()
+    canmv = BooleanField()
     seed = IntegerField(validators=[InputRequired(), NumberRange(0, SEED_MAX)], default=0)
 
     def __init__(self, **kwargs: Any) -> None:
@@ -67,6 +68,8 @@ class JobForm(FlaskForm):
             fit=self.fit.data,
             backbone=self.backbone.data,
             firmware=self.firmware.data or "",
+            canmv=self.canmv.data,
+            nncase_python=host().settings.nncase_python,
             firmware_folder=str(host().settings.firmware.resolve()),
             limits=as_numbers(limits_of(host().settings)),
             rules=as_numbers(rules_of(host().settings)),

@@ -20,8 +20,10 @@ DOWNLOADS: Mapping[str, tuple[str, str]] = {
     "sd.zip": ("sd_zip", "application/zip"),
     "model.kfpkg": ("kfpkg", "application/zip"),
     "m.kmodel": ("kmodel", "application/octet-stream"),
+    "m_v5.kmodel": ("canmv.kmodel", "application/octet-stream"),
 }
-"""What can be downloaded: the name in the address, the key in the result, the type."""
+"""What can be downloaded: the name in the address, its key in the result (a dot goes deeper), the
+type."""
 
 
 @blueprint.app_context_processor
@@ -60,6 +62,9 @@ def job(job_id: str) -> str:
         bars=view.bars(one, here.settings),
         form=JobForm(data={"name": one.name, **one.options}),
         steps=view.steps(),
+        canmv_problems=problems.as_dicts(
+            findings.from_json((one.result or {}).get("canmv_problems", []))
+        ),
         shown=view.result(one) if one.state == "done" else None,
         position=here.queue.position(job_id),
         texts=view.texts(),
@@ -94,7 +99,9 @@ def download(job_id: str, name: str) -> Response:
         raise UserError("file_missing", name)
     key, kind = DOWNLOADS[name]
     folder = host().store.folder(job_id)
-    path = (folder / one.result.get(key, "")).resolve()
+    part, _, deeper = key.partition(".")
+    named = one.result.get(part, "")
+    path = (folder / (named.get(deeper, "") if isinstance(named, dict) else named)).resolve()
     if not path.is_relative_to(folder) or not path.is_file():
         raise UserError("file_missing", name)
     return send_file(path, kind, as_attachment=True, download_name=f"{one.name}-{name}")

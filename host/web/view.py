@@ -163,6 +163,7 @@ def texts() -> dict[str, str]:
         "train_features": _("looking at every picture"),
         "train_head": _("learning the classes"),
         "train_tune": _("fine-tuning"),
+        "canmv": _("kmodel V5 for CanMV"),
         "train_finish": _("keeping the best"),
         "loss": _("loss"),
         "accuracy": _("accuracy"),

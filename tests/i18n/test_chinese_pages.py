@@ -63,6 +63,7 @@ def client(tmp_path, monkeypatch):
 
 CODE = {
     *("MaixForge", "English", "zip", "K210", "SD", "boot.py", "MB", "ms", "INT8", "kmodel", "V3"),
+    *("CanMV", "V5", "nncase"),
     *("kfpkg", "kflash_gui", "x", "0x300000", "FAT32", "MBR", "MaixPy", "MobileNetV1"),
     *("minimum", "full", "circle", "square", "triangle", "shapes", "none"),
 }

@@ -26,12 +26,18 @@ def real_kmodels(shared):
 
 
 @pytest.fixture(scope="session")
-def nncase(root, tmp_path_factory):
-    """Run layers in Kendryte's simulator: `nncase(layers, pictures)` -> (bytes, registers)."""
+def nncase_python(root):
+    """The interpreter in which nncase runs."""
     default = root / "build" / "nncase-venv" / "bin" / "python"
-    python = os.environ.get("TEST_NNCASE_PYTHON") or str(default)
-    if not Path(python).is_file():
-        pytest.skip("no interpreter with nncase: TEST_NNCASE_PYTHON names one")
+    python = Path(os.environ.get("TEST_NNCASE_PYTHON") or default)
+    if not python.is_file():
+        pytest.skip("no interpreter with nncase: make nncase, or TEST_NNCASE_PYTHON names one")
+    return python
+
+
+@pytest.fixture(scope="session")
+def nncase(nncase_python, tmp_path_factory):
+    """Run layers in Kendryte's simulator: `nncase(layers, pictures)` -> (bytes, registers)."""
     folder = tmp_path_factory.mktemp("nncase")
 
     def run(layers, pictures):
@@ -46,7 +52,7 @@ def nncase(root, tmp_path_factory):
             jobs |= {f"{name}{i}": np.frombuffer(data, "u1") for name, data in blocks.items()}
             jobs[f"x{i}"] = x
         np.savez(folder / "jobs.npz", **jobs)
-        command = [python, nncase_run.__file__, folder / "jobs.npz", folder / "results.npz"]
+        command = [nncase_python, nncase_run.__file__, folder / "jobs.npz", folder / "results.npz"]
         done = subprocess.run(
             command, cwd=folder, capture_output=True, text=True, check=False
         )  # nncase leaves a kmodel_info.txt where it runs

@@ -63,4 +63,31 @@ MESSAGES: dict[str, Message] = {
         needed=N_("at most {limit} lines (2 MiB)"),
         fix=N_("Use a smaller input picture or fewer channels."),
     ),
+    "nncase_missing": Message(
+        what=N_("nncase, which makes kmodel V5 for CanMV firmware, is not installed."),
+        found=N_("no nncase in {found}"),
+        needed=N_("nncase 1.9.0.20230322 in a Python 3.7 to 3.10"),
+        fix=N_(
+            "Run make nncase once, or name an interpreter that has it in MAIXFORGE_NNCASE_PYTHON. "
+            "Everything but CanMV works without it."
+        ),
+    ),
+    "nncase_failed": Message(
+        what=N_("nncase could not finish the kmodel V5."),
+        found=N_("{reason}"),
+        needed=N_("a network that nncase 1.9 can convert"),
+        fix=N_("Train without CanMV; the kmodel V3 for MaixPy does not need nncase."),
+    ),
+    "nncase_python_missing": Message(
+        what=N_("There is no Python that nncase can be installed into."),
+        found=N_("{found}"),
+        needed=N_("Python 3.7 to 3.10 with its venv module, on PATH or in ~/.pyenv"),
+        fix=N_("Install one, for example with pyenv install 3.10, and run make nncase again."),
+    ),
+    "nncase_setup_failed": Message(
+        what=N_("nncase could not be installed into {path}."),
+        found=N_("{reason}"),
+        needed=N_("a network and 200 MB of disk, once"),
+        fix=N_("Look at the reason, then run make nncase again."),
+    ),
 }
