@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from .fold import FloatLayer, Lowered, pool_float, run_float
+from .bytes_ops import run_on_chip
+from .fold import FloatLayer, pool_float, run_float
 from .kpu import ConvPlan
 from .quantize import QuantizedLayer, Range, choose_range, quantize_layer, with_bias
+from .steps import PICTURE, Lowered, Step, run_cpu_op
 from .v3 import ConvLayer
 
 BATCH = 8
@@ -21,10 +23,11 @@ Build = Callable[[FloatLayer, QuantizedLayer], ConvLayer]
 
 @dataclass
 class Statistics:
-    """Extremes and a sample of one layer's outputs."""
+    """Extremes and a sample of one layer's outputs; `before`: extremes before the activation."""
 
     low: float = 0.0
     high: float = 0.0
+    before: tuple[float, float] = (np.inf, -np.inf)
     parts: list[np.ndarray] = field(default_factory=list)
 
     def add(self, values: np.ndarray) -> None:
@@ -34,6 +37,11 @@ class Statistics:
         flat = values.reshape(-1)
         step = max(1, len(flat) // (SAMPLE * len(values))) | 1  # odd: hits all columns
         self.parts.append(flat[::step].astype(np.float32))
+
+    def add_before(self, sums: np.ndarray) -> None:
+        """Take in the activation's arguments."""
+        low, high = self.before
+        self.before = min(low, float(sums.min())), max(high, float(sums.max()))
 
     def range(self, *, search: bool) -> Range:
         """Return the range of least squared error, or the extremes."""
@@ -65,50 +73,111 @@ def to_float(lowered: Lowered, images: np.ndarray) -> np.ndarray:
     return planar
 
 
-def measure(lowered: Lowered, images: np.ndarray) -> list[Statistics]:
-    """Run the float network over uint8 images (n, h, w, c), a few at a time."""
-    statistics = [Statistics() for _ in lowered.layers]
+def measure(lowered: Lowered, images: np.ndarray) -> dict[int, Statistics]:
+    """Run the float network over uint8 images (n, h, w, c), a few at a time.
+
+    Returns:
+        Statistics of every step whose result the chip holds as bytes with a range of its own,
+        taken behind the activation and before a pool.
+    """
+    statistics = {
+        number: Statistics()
+        for number, step in enumerate(lowered.steps)
+        if isinstance(step.op, FloatLayer) or step.op.kind in ("add", "to_map")
+    }
+    last = lowered.last_use()
     for first in range(0, len(images), BATCH):
-        x = to_float(lowered, images[first : first + BATCH])
-        for layer, seen in zip(lowered.layers, statistics, strict=True):
-            x = run_float(layer, x)[1]
-            seen.add(x)
-            x = pool_float(layer, x)
+        values = {PICTURE: to_float(lowered, images[first : first + BATCH])}
+        for number, step in enumerate(lowered.steps):
+            inputs = [values[source] for source in step.inputs]
+            if isinstance(step.op, FloatLayer):
+                sums, result = run_float(step.op, inputs[0])
+                statistics[number].add_before(sums)
+                statistics[number].add(result)
+                values[number] = pool_float(step.op, result)
+            else:
+                values[number] = run_cpu_op(step.op, inputs)
+                if number in statistics:
+                    seen = inputs[0] if step.op.kind == "to_map" else values[number]
+                    statistics[number].add(seen)
+            _forget(values, step, number, last)
     return statistics
+
+
+def _forget(values: dict, step: Step, number: int, last: Mapping[int, int]) -> None:
+    for source in set(step.inputs):
+        if last[source] == number:
+            del values[source]
+
+
+@dataclass(frozen=True, slots=True)
+class QuantizedNetwork:
+    """What was chosen: integers of each KPU layer, and what each step's bytes mean."""
+
+    layers: dict[int, QuantizedLayer]
+    ranges: dict[int, Range]
 
 
 def quantize_network(
     lowered: Lowered,
-    statistics: list[Statistics],
+    statistics: Mapping[int, Statistics],
     images: np.ndarray,
     build: Build,
     *,
     zero_search: bool,
     range_search: bool,
     correct_bias: bool,
-) -> list[QuantizedLayer]:
-    """Quantize layer after layer.
+) -> QuantizedNetwork:
+    """Quantize step after step.
 
     With `correct_bias` the float and the quantized network run side by side on `images`, and each
     layer's bias is moved, channel by channel, by the mean difference that it sees: so it also
-    corrects what the layers before it did wrong.
+    corrects what the steps before it did wrong.
     """
-    chosen = []
-    source = input_range(lowered)
-    x = to_float(lowered, images) if correct_bias else None
-    bytes_in = np.ascontiguousarray(images.transpose(0, 3, 1, 2))
-    for index, (layer, seen) in enumerate(zip(lowered.layers, statistics, strict=True)):
-        bias = layer.bias
-        if index == 0:
-            bias = bias + input_residue(lowered) * layer.weights.sum((1, 2))
-        result = seen.range(search=range_search)
-        quantized = quantize_layer(layer, source, result, search=zero_search)
-        quantized = with_bias(quantized, bias, layer.name)
-        if x is not None:
-            quantized, x, bytes_in = _correct(layer, quantized, bias, x, bytes_in, build)
-        chosen.append(quantized)
-        source = result
-    return chosen
+    network = QuantizedNetwork({}, {PICTURE: input_range(lowered)})
+    ranges, last = network.ranges, lowered.last_use()
+    floats = {PICTURE: to_float(lowered, images)}
+    chip = {PICTURE: np.ascontiguousarray(images.transpose(0, 3, 1, 2))}
+    for number, step in enumerate(lowered.steps):
+        op, source = step.op, step.inputs[0]
+        if number in statistics:
+            ranges[number] = statistics[number].range(search=range_search)
+        elif step.op_kind() == "concat":
+            ranges[number] = joint_range([ranges[one] for one in step.inputs])
+        elif source in ranges:
+            ranges[number] = ranges[source]
+        if isinstance(op, FloatLayer):
+            bias = op.bias
+            if source == PICTURE:
+                bias = bias + input_residue(lowered) * op.weights.sum((1, 2))
+            quantized = quantize_layer(
+                op,
+                ranges[source],
+                ranges[number],
+                search=zero_search,
+                seen=statistics[number].before,
+            )
+            quantized = with_bias(quantized, bias, op.name)
+            if correct_bias:
+                quantized, floats[number], chip[number] = _correct(
+                    op, quantized, bias, floats[source], chip[source], build
+                )
+            network.layers[number] = quantized
+        elif correct_bias:
+            floats[number] = run_cpu_op(op, [floats[one] for one in step.inputs])
+            chip[number] = run_on_chip(step, number, chip, ranges)
+        if correct_bias:
+            _forget(floats, step, number, last)
+            _forget(chip, step, number, last)
+    return network
+
+
+def joint_range(ranges: Sequence[Range]) -> Range:
+    """Return the range that covers all of `ranges`; itself when all are equal."""
+    if len(set(ranges)) == 1:
+        return ranges[0]
+    low = min(-one.zero * one.step for one in ranges)
+    return Range.of(low, max((255 - one.zero) * one.step for one in ranges))
 
 
 def _correct(

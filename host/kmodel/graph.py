@@ -6,12 +6,13 @@ Only duck typing is used (`layers`, `get_config`, `get_weights`), so TensorFlow 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from ..errors import UserError
+from .activation import NAMES
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,27 +20,29 @@ class Node:
     """One operation.
 
     `op` is one of: affine, pad, conv, depthwise, batch_norm, activation, max_pool, mean_pool,
-    global_mean, dense, softmax. `attrs` hold its numbers, `arrays` its float32 weights:
-    conv (kh, kw, in, out), depthwise (kh, kw, channels, 1), dense (in, out), bias (out,),
-    batch_norm scale and shift (channels,).
+    global_mean, dense, softmax, add, concat, resize, flatten. `attrs` hold its numbers, `arrays`
+    its float32 weights: conv (kh, kw, in, out), depthwise (kh, kw, channels, 1), dense (in, out),
+    bias (out,), batch_norm scale and shift (channels,). `inputs` names the nodes that it reads, "" is the
+    picture; empty means the node before it (the picture for the first one).
     """
 
     name: str
     op: str
     attrs: dict[str, Any] = field(default_factory=dict)
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
+    inputs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """A chain of operations on one picture; `input_shape` is height, width, channels."""
+    """Operations on one picture, in order; `input_shape` is height, width, channels."""
 
     nodes: tuple[Node, ...]
     input_shape: tuple[int, int, int]
 
 
 def from_keras(model: Any) -> Graph:
-    """Read a Keras model whose layers form one chain.
+    """Read a Keras model with one picture as its input.
 
     Args:
         model: a built Keras `Model` or `Sequential` whose input holds pixel values 0..255
@@ -49,16 +52,35 @@ def from_keras(model: Any) -> Graph:
         UserError: `kmodel_operation_unsupported`, naming the layer and what to use instead.
     """
     nodes: list[Node] = []
-    names: list[str] = []
+    names: dict[str, str] = {}  # of a layer: the node that gives its result
     for layer in model.layers:
-        _check_chain(layer, names)
-        names.append(layer.name)
-        reader = _READERS.get(type(layer).__name__)
-        if reader is None:
-            raise _unsupported(layer.name, type(layer).__name__)
-        nodes += reader(layer.name, layer.get_config(), layer.get_weights())
+        kind = type(layer).__name__
+        if kind not in _READERS:
+            raise _unsupported(layer.name, kind)
+        sources = [names[source] for source in _sources(layer, names)]
+        made = _READERS[kind](layer.name, layer.get_config(), layer.get_weights())
+        if not made:  # it changes nothing: its readers read what it reads
+            names[layer.name] = sources[0] if sources else ""
+            continue
+        if sources != [nodes[-1].name if nodes else ""]:
+            made[0] = replace(made[0], inputs=tuple(sources))
+        nodes += made
+        names[layer.name] = layer.name
     _, height, width, channels = model.input_shape
     return Graph(tuple(nodes), (height, width, channels))
+
+
+def _sources(layer: Any, before: dict[str, str]) -> list[str]:
+    """Return the names of the layers whose results `layer` reads."""
+    if type(layer).__name__ == "InputLayer":
+        return []
+    if not before:  # a Sequential does not list its input
+        before[""] = ""
+        return [""]
+    inputs = layer.input if isinstance(layer.input, list | tuple) else [layer.input]
+    found = [tensor._keras_history.operation.name for tensor in inputs]
+    # Inside a Sequential the first layer's input has a name of its own.
+    return [name if name in before else next(iter(before)) for name in found]
 
 
 def _unsupported(name: str, found: str, needed: str = "") -> UserError:
@@ -70,27 +92,16 @@ def _unsupported(name: str, found: str, needed: str = "") -> UserError:
     )
 
 
-def _check_chain(layer: Any, before: list[str]) -> None:
-    if type(layer).__name__ == "InputLayer" or not before:
-        return
-    source = layer.input
-    if isinstance(source, list | tuple):
-        raise _unsupported(layer.name, f"{len(source)} inputs", "one input")
-    origin = source._keras_history.operation.name
-    if origin not in (before[-1], layer.name):
-        raise _unsupported(layer.name, f"a branch from {origin}", "a chain of layers")
-
-
 def _activation(name: str, kind: str | None) -> list[Node]:
     if kind in (None, "linear"):
         return []
     if kind == "softmax":
         return [Node(name, "softmax")]
-    if kind in ("relu", "relu6"):
-        return [Node(name, "activation", {"kind": kind})]
     if kind == "leaky_relu":
         return [Node(name, "activation", {"kind": "leaky", "slope": 0.2})]
-    raise _unsupported(name, f"activation {kind}", "linear, relu, relu6, leaky_relu, softmax")
+    if kind not in NAMES:
+        raise _unsupported(name, f"activation {kind}", ", ".join(sorted({*NAMES, "softmax"})))
+    return [Node(name, "activation", {"kind": kind})]
 
 
 def _nothing(name: str, config: dict[str, Any], weights: list[np.ndarray]) -> list[Node]:
@@ -147,8 +158,12 @@ def _relu(name: str, config: dict[str, Any], weights: list[np.ndarray]) -> list[
             raise _unsupported(name, "a leaky ReLU with a maximum", "no maximum")
         return [Node(name, "activation", {"kind": "leaky", "slope": float(slope)})]
     if top not in (None, 6.0):
-        raise _unsupported(name, f"ReLU with maximum {top}", "ReLU or ReLU6")
+        return [Node(name, "activation", {"kind": "relu_max", "slope": float(top)})]
     return [Node(name, "activation", {"kind": "relu6" if top else "relu"})]
+
+
+def _elu(name: str, config: dict[str, Any], weights: list[np.ndarray]) -> list[Node]:
+    return [Node(name, "activation", {"kind": "elu", "slope": float(config["alpha"])})]
 
 
 def _pool(op: str) -> Callable[..., list[Node]]:
@@ -171,6 +186,26 @@ def _dense(name: str, config: dict[str, Any], weights: list[np.ndarray]) -> list
     return [node, *_activation(name, config["activation"])]
 
 
+def _join(op: str) -> Callable[..., list[Node]]:
+    def read(name: str, config: dict[str, Any], weights: list[np.ndarray]) -> list[Node]:
+        if config.get("axis", -1) not in (-1, 3):
+            raise _unsupported(name, f"{op} along axis {config['axis']}", "the last axis")
+        return [Node(name, op)]
+
+    return read
+
+
+def _resize(name: str, config: dict[str, Any], weights: list[np.ndarray]) -> list[Node]:
+    if config["interpolation"] != "nearest":
+        raise _unsupported(name, f"{config['interpolation']} interpolation", "nearest")
+    rows, columns = config["size"]
+    return [Node(name, "resize", {"scale": (int(rows), int(columns))})]
+
+
+def _flatten(name: str, config: dict[str, Any], weights: list[np.ndarray]) -> list[Node]:
+    return [Node(name, "flatten")]
+
+
 def _activation_layer(name: str, config: dict[str, Any], weights: list[np.ndarray]) -> list[Node]:
     return _activation(name, config["activation"])
 
@@ -190,10 +225,15 @@ _READERS: dict[str, Callable[[str, dict[str, Any], list[np.ndarray]], list[Node]
     "BatchNormalization": _batch_norm,
     "ReLU": _relu,
     "LeakyReLU": _relu,
+    "ELU": _elu,
     "Activation": _activation_layer,
     "MaxPooling2D": _pool("max_pool"),
     "AveragePooling2D": _pool("mean_pool"),
     "GlobalAveragePooling2D": _global_mean,
+    "Add": _join("add"),
+    "Concatenate": _join("concat"),
+    "UpSampling2D": _resize,
+    "Flatten": _flatten,
     "Dense": _dense,
     "Softmax": _softmax,
 }

@@ -12,6 +12,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ..errors import UserError
+from .bytes_ops import quantized_add
 from .kpu import ConvPlan
 from .layout import LINE_BYTES, RAM_LINES, read_map, write_map
 from .v3 import ConvLayer, CpuLayer, Kmodel, LayerType, read
@@ -218,6 +219,11 @@ def _add(memory: Memory, layer: CpuLayer) -> None:
     memory.put(layer["output"], memory.floats(layer, count, "a") + memory.floats(layer, count, "b"))
 
 
+def _quantized_add(memory: Memory, layer: CpuLayer) -> None:
+    a, b = (memory.get(layer[name], layer["count"]) for name in ("a", "b"))
+    memory.put(layer["output"], quantized_add(a, b, layer.values))
+
+
 def _concat(memory: Memory, layer: CpuLayer) -> None:
     assert layer.table is not None
     parts = [memory.get(int(start), int(size)) for start, size in layer.table]
@@ -280,6 +286,7 @@ def _remove_padding(memory: Memory, layer: CpuLayer) -> None:
 
 CPU_LAYERS: dict[LayerType, Callable[[Memory, CpuLayer], None]] = {
     LayerType.ADD: _add,
+    LayerType.QUANTIZED_ADD: _quantized_add,
     LayerType.GLOBAL_AVERAGE_POOL2D: _global_average,
     LayerType.QUANTIZED_MAX_POOL2D: _max_pool,
     LayerType.QUANTIZE: _quantize,

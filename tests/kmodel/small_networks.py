@@ -1,17 +1,29 @@
 """Random little networks, and what they compute, in float64 and plain numpy (Keras' meaning)."""
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from host.kmodel import Graph, Node
+from host.kmodel.activation import function
 
 
 def run64(graph, images):
     """Return what the network makes of uint8 images (n, h, w, c), as float64."""
     x = images.astype(np.float64)
+    results = {"": x}
     for node in graph.nodes:
-        x = OPERATIONS[node.op](x, node.attrs, node.arrays)
+        inputs = [results[name] for name in node.inputs] or [x]
+        if node.op in JOINS:
+            x = JOINS[node.op](inputs)
+        else:
+            x = OPERATIONS[node.op](inputs[0], node.attrs, node.arrays)
+        results[node.name] = x
     return x
+
+
+JOINS = {"add": sum, "concat": lambda inputs: np.concatenate(inputs, -1)}
 
 
 def _windows(x, attrs):
@@ -34,6 +46,8 @@ def _depthwise(x, attrs, arrays):
 def _activation(x, attrs, arrays):
     if attrs["kind"] == "leaky":
         return np.where(x < 0, x * attrs["slope"], x)
+    if attrs["kind"] not in ("relu", "relu6"):  # compared with Keras in test_activation.py
+        return function(attrs["kind"], attrs.get("slope", 0.0))(x)
     return np.clip(x, 0, 6 if attrs["kind"] == "relu6" else None)
 
 
@@ -62,6 +76,8 @@ OPERATIONS = {
     "global_mean": lambda x, attrs, arrays: x.mean((1, 2)),
     "dense": lambda x, attrs, arrays: x @ arrays["w"].astype(np.float64) + arrays["b"],
     "softmax": _softmax,
+    "flatten": lambda x, attrs, arrays: x.reshape(len(x), -1),
+    "resize": lambda x, attrs, arrays: x.repeat(attrs["scale"][0], 1).repeat(attrs["scale"][1], 2),
 }
 
 
@@ -77,6 +93,26 @@ class Builder:
         floats = {name: np.asarray(array, np.float32) for name, array in arrays.items()}
         self.nodes.append(Node(f"{op}_{len(self.nodes)}", op, attrs or {}, floats))
         return self
+
+    @property
+    def last(self):
+        """The name of the last node."""
+        return self.nodes[-1].name
+
+    def reading(self, *names):
+        """Make the last node read these."""
+        self.nodes[-1] = replace(self.nodes[-1], inputs=names)
+        return self
+
+    def join(self, op, *names):
+        """Add or concatenate the last node and those of these names."""
+        return self.add(op).reading(self.nodes[-2].name, *names)
+
+    def dense(self, outputs, inputs=None):
+        size = (inputs or self.channels, outputs)
+        weights = self.rng.normal(size=size) * np.sqrt(2 / size[0])
+        self.channels = outputs
+        return self.add("dense", w=weights, b=self.rng.normal(size=outputs) * 0.1)
 
     def rescale(self, scale, offset):
         return self.add("affine", {"scale": scale, "offset": offset})

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from random_layers import STRIDE, descriptor
 
 from host.kmodel import read
-from host.kmodel.compiler import conv_registers
+from host.kmodel.emit import conv_registers
 from host.kmodel.fold import FloatLayer
 from host.kmodel.registers import FIELDS, Registers
 

@@ -240,7 +240,7 @@ def test_pictures_of_the_wrong_kind(images):
     assert "8x8x3" in str(error.value)
 
 
-@pytest.mark.parametrize("kind", [LayerType.AVERAGE_POOL2D, LayerType.QUANTIZED_ADD])
+@pytest.mark.parametrize("kind", [LayerType.AVERAGE_POOL2D])
 def test_layers_that_the_simulator_does_not_run_are_named(kind):
     model = classifier()
     sizes = "in_w in_h in_c out_w out_h out_c kernel_w kernel_h stride_w stride_h"
