@@ -22,8 +22,8 @@ class Node:
     `op` is one of: affine, pad, conv, depthwise, batch_norm, activation, max_pool, mean_pool,
     global_mean, dense, softmax, add, concat, resize, flatten. `attrs` hold its numbers, `arrays`
     its float32 weights: conv (kh, kw, in, out), depthwise (kh, kw, channels, 1), dense (in, out),
-    bias (out,), batch_norm scale and shift (channels,). `inputs` names the nodes that it reads, "" is the
-    picture; empty means the node before it (the picture for the first one).
+    bias (out,), batch_norm scale and shift (channels,). `inputs` names the nodes that it reads,
+    "" is the picture; empty means the node before it (the picture for the first one).
     """
 
     name: str
