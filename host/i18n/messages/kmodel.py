@@ -90,4 +90,40 @@ MESSAGES: dict[str, Message] = {
         needed=N_("a network and 200 MB of disk, once"),
         fix=N_("Look at the reason, then run make nncase again."),
     ),
+    "kmodel_model_unreadable": Message(
+        what=N_("The network cannot be read."),
+        found=N_("{reason}"),
+        needed=N_("a float network: .keras, .h5, .onnx or .tflite"),
+        fix=N_("Export it again, and copy the whole file."),
+    ),
+    "kmodel_already_quantized": Message(
+        what=N_("The network is already quantized; export the float model."),
+        found=N_("{found}"),
+        needed=N_("a network of float weights; MaixForge quantizes it for the K210 itself"),
+        fix=N_("Export without quantization (TFLite: without Optimize.DEFAULT), then try again."),
+    ),
+    "kmodel_network_input": Message(
+        what=N_("The network's input is no picture that a board could give it."),
+        found=N_("{found}"),
+        needed=N_("one picture of a fixed size with 1 or 3 channels"),
+        fix=N_("Export the network with a fixed height and width and one input."),
+    ),
+    "kmodel_reader_missing": Message(
+        what=N_("To read this file MaixForge needs the package {package}."),
+        found=N_("{package} is not installed"),
+        needed=N_("{package} in the Python that runs MaixForge"),
+        fix=N_("Run: {python} -m pip install {package}"),
+    ),
+    "kmodel_other_network": Message(
+        what=N_("The kmodel was not made from this network."),
+        found=N_("its layers differ from layer {path} on"),
+        needed=N_("the float model that the kmodel was compiled from"),
+        fix=N_("Name the folder of the job that made this kmodel, or compile it again."),
+    ),
+    "pictures_missing": Message(
+        what=N_("{path} has no pictures."),
+        found=N_("no file that ends in .jpg, .jpeg, .png or .bmp"),
+        needed=N_("a folder of pictures"),
+        fix=N_("Name the folder that holds the pictures."),
+    ),
 }

@@ -1,0 +1,351 @@
+"""What the front ends for ONNX and TFLite share: they say what a file holds, this makes the graph.
+
+A file's tensors keep their own order of axes here (NCHW, NHWC, or what a transpose makes of it);
+the nodes that are made know maps of height, width and channels only. So a transpose costs nothing
+and the weights of a dense layer behind a flattened map are put into the order of the map.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ..errors import UserError
+from .graph import Graph, Node
+from .tidy import merged, needed
+from .values import NO_PADS, Pads, Value, refuse, same_pads, squeeze
+
+_ROUND: dict[str, Any] = {
+    "floor": np.floor,
+    "ceil": np.ceil,
+    "round_prefer_floor": lambda x: np.ceil(x - 0.5),
+    "round_prefer_ceil": lambda x: np.floor(x + 0.5),
+}
+
+
+class Builder:
+    """Makes the nodes of a graph, one call for each operation of a file."""
+
+    def __init__(self) -> None:
+        self.nodes: dict[str, Node] = {}
+        self.picture = Value("", (0, 0, 0), "")
+
+    def begin(self, name: str, shape: Sequence[int], axes: str) -> Value:
+        """Return the picture; `shape` in the order of `axes`, 0 where it is not fixed."""
+        sizes = dict(zip(axes, shape, strict=True)) if len(shape) == 4 else {}
+        height, width, channels = (sizes.get(axis, 0) for axis in "hwc")
+        if sizes.get("1", 1) > 1 or min(height, width) < 1 or channels not in (1, 3):
+            raise UserError("kmodel_network_input", name, found="x".join(map(str, shape)))
+        self.picture = Value("", (height, width, channels), axes)
+        return self.picture
+
+    def emit(
+        self,
+        name: str,
+        op: str,
+        values: Sequence[Value],
+        attrs: dict[str, Any] | None = None,
+        arrays: dict[str, np.ndarray] | None = None,
+        sizes: tuple[int, int, int] | None = None,
+    ) -> Value:
+        """Add a node that reads `values`; its value has the axes of the first."""
+        if any(any(value.pads) for value in values):
+            raise refuse(name, "padding not before a convolution", "a 3x3 convolution behind it")
+        unique = name
+        while unique in self.nodes or not unique:
+            unique = f"{unique}:{op}"
+        floats = {key: np.asarray(one, np.float32) for key, one in (arrays or {}).items()}
+        inputs = tuple(value.node for value in values)
+        self.nodes[unique] = Node(unique, op, attrs or {}, floats, inputs=inputs)
+        made = replace(values[0], node=unique, sizes=sizes or values[0].sizes)
+        if made.is_vector:
+            made = replace(made, axes=made.axes.replace("h", "1").replace("w", "1"))
+        return made
+
+    def graph(self, outputs: Sequence[Value]) -> Graph:
+        """Return the graph of all that `outputs` need; they come out in the nodes' order."""
+        for value in outputs:
+            if any(value.pads):
+                raise refuse(value.node, "padding at the end", "a 3x3 convolution behind it")
+        ends = [value.node for value in outputs]
+        nodes, renamed = merged(needed(self.nodes, ends), ends)
+        read = {source for node in nodes for source in node.inputs}
+        for value in outputs:
+            name = renamed.get(value.node, value.node)
+            if name in read or not name:
+                raise refuse(name, "an output that other layers read", "outputs at the end")
+        before, chained = "", []
+        for node in nodes:
+            chained.append(replace(node, inputs=()) if node.inputs == (before,) else node)
+            before = node.name
+        return Graph(tuple(chained), self.picture.sizes)
+
+    # --- values of one pixel at a time ----------------------------------------------------------
+
+    def scale_shift(self, name: str, value: Value, scale: Any = 1.0, shift: Any = 0.0) -> Value:
+        """Return value * scale + shift; both are numbers or arrays for the file's axes."""
+        scales, shifts = (self._per_channel(name, value, one) for one in (scale, shift))
+        if not value.node or self.nodes[value.node].op == "affine":
+            if len(np.unique(scales)) > 1 or len(np.unique(shifts)) > 1:
+                raise refuse(name, "a scale or offset for each colour", "one scale and one offset")
+            attrs = {"scale": float(scales[0]), "offset": float(shifts[0])}
+            return self.emit(name, "affine", [value], attrs)
+        return self.emit(name, "batch_norm", [value], {}, {"scale": scales, "shift": shifts})
+
+    def _per_channel(self, name: str, value: Value, constant: Any) -> np.ndarray:
+        array = np.asarray(constant, np.float64)
+        if array.size == 1:
+            return np.full(value.sizes[2], array.reshape(-1)[0])
+        place = value.axes.find("c") - len(value.axes)  # from the end, as numpy broadcasts
+        others = [size for axis, size in enumerate(array.shape, -array.ndim) if axis != place]
+        if "c" not in value.axes or array.size != value.sizes[2] or math.prod(others) != 1:
+            raise refuse(name, f"numbers of shape {array.shape}", "one number for each channel")
+        return array.reshape(-1)
+
+    def activation(self, name: str, value: Value, kind: str, slope: float | None = None) -> Value:
+        """Add an activation; "linear" is none."""
+        if kind == "linear":
+            return value
+        if kind == "leaky" and not 0 < (slope or 0) < 1:
+            raise refuse(name, f"a leaky ReLU with slope {slope:g}", "a slope between 0 and 1")
+        attrs = {"kind": kind} if slope is None else {"kind": kind, "slope": float(slope)}
+        return self.emit(name, "activation", [value], attrs)
+
+    def clip(self, name: str, value: Value, low: float, high: float) -> Value:
+        """Add what limits values: ReLU or ReLU6."""
+        kind = {(0, 6): "relu6", (0, math.inf): "relu", (-math.inf, math.inf): "linear"}.get(
+            tuple(math.copysign(math.inf, one) if abs(one) > 1e30 else one for one in (low, high))
+        )
+        if kind is None:
+            raise refuse(name, f"limits {low:g} and {high:g}", "ReLU (from 0) or ReLU6 (0 to 6)")
+        return self.activation(name, value, kind)
+
+    def product(self, name: str, a: Value, b: Value) -> Value:
+        """Multiply two values: x * sigmoid(x), or hard swish, and nothing else."""
+        for x, gate in ((a, b), (b, a)):
+            kind, factor = self._gate(gate.node, x.node)
+            if kind:
+                made = self.activation(name, x, kind)
+                return made if factor == 1 else self.scale_shift(f"{name}:scale", made, factor)
+        raise refuse(name, "a product of two maps", "silu, hard swish, or a constant factor")
+
+    def _gate(self, gate: str, x: str) -> tuple[str, float]:
+        """Return which activation x * gate is, and by how much it must be multiplied."""
+        chain: list[Node] = []
+        while gate and gate != x and len(chain) < 4:
+            chain.append(self.nodes[gate])
+            gate = self.nodes[gate].inputs[0]
+        kinds = [node.attrs.get("kind", node.op) for node in reversed(chain)]
+        if gate != x or not x:
+            return "", 1.0
+        simple = {("sigmoid",): "silu", ("hard_sigmoid",): "hard_swish"}.get(tuple(kinds), "")
+        if simple or kinds[:2] != ["batch_norm", "relu6"] or len(kinds) > 3:
+            return simple, 1.0
+        numbers = [node.arrays for node in reversed(chain) if node.op == "batch_norm"]
+        last = numbers[1] if len(kinds) == 3 and kinds[2] == "batch_norm" else None
+        if not _is(numbers[0], 1, 3) or (len(kinds) == 3 and not (last and _is(last, 1 / 6, 0))):
+            return "", 1.0
+        return "hard_swish", 1.0 if last else 6.0
+
+    def softmax(self, name: str, value: Value, axis: int = -1) -> Value:
+        """Add a softmax over the channels."""
+        if not value.is_vector or value.shape[axis] != value.sizes[2]:
+            raise refuse(name, "softmax of a feature map", "softmax of a vector")
+        return self.emit(name, "softmax", [value])
+
+    # --- values of many pixels ------------------------------------------------------------------
+
+    def conv(
+        self,
+        name: str,
+        value: Value,
+        w: np.ndarray,
+        b: np.ndarray | None,
+        *,
+        depthwise: bool = False,
+        stride: Sequence[int] = (1, 1),
+        dilation: Sequence[int] = (1, 1),
+        pads: Pads | str = NO_PADS,
+    ) -> Value:
+        """Add a convolution.
+
+        Args:
+            name: of the operation in the file.
+            value: the map it reads.
+            w: (rows, columns, inputs, outputs), or (rows, columns, channels, 1) `depthwise`.
+            b: (outputs,) or None.
+            depthwise: one filter for each channel.
+            stride, dilation: of rows and columns.
+            pads: zeros around the map, or "same", "same_lower".
+        """
+        kernel, outputs = w.shape[:2], w.shape[2 if depthwise else 3]
+        bias = np.zeros(outputs, np.float32) if b is None else np.reshape(b, outputs)
+        sizes = [value.sizes[i] + value.pads[i] + value.pads[i + 2] for i in (0, 1)]
+        if isinstance(pads, str):
+            pads = same_pads(sizes, kernel, stride, lower=pads == "same_lower")
+        total: Any = tuple(a + b for a, b in zip(value.pads, pads, strict=True))
+        if kernel == value.sizes[:2] and not depthwise and not any(total):  # a dense layer
+            rows = w.reshape(-1, outputs)
+            flat = value if value.is_vector else self.emit(name, "flatten", [value])
+            return self._dense(name, flat, rows, bias)
+        if kernel not in ((1, 1), (3, 3)) or tuple(stride) not in ((1, 1), (2, 2)):
+            found = f"kernel {'x'.join(map(str, kernel))} stride {'x'.join(map(str, stride))}"
+            raise refuse(name, found, "1x1 or 3x3, stride 1 or 2")
+        if tuple(dilation) != (1, 1):
+            raise refuse(name, "dilation", "no dilation")
+        bare = replace(value, pads=NO_PADS)
+        if kernel == (1, 1) and any(total):
+            raise refuse(name, "padding before a 1x1 convolution", "no padding")
+        source, padding = self._padded(name, bare, kernel[0], stride[0], total)
+        attrs = {"kernel": kernel[0], "stride": stride[0], "padding": padding}
+        made = [(value.sizes[i] + total[i] + total[i + 2] - kernel[i]) // stride[i] + 1
+                for i in (0, 1)]  # fmt: skip
+        op = "depthwise" if depthwise else "conv"
+        return self.emit(name, op, [source], attrs, {"w": w, "b": bias}, (*made, outputs))
+
+    def _padded(self, name: str, value: Value, kernel: int, stride: int, pads: Pads
+                ) -> tuple[Value, str]:  # fmt: skip
+        """Return what a convolution reads and its kind of padding.
+
+        With stride 2 on an even size the zeros at bottom and right are not read, so that it does
+        not matter whether they are there.
+        """
+        if kernel == 1 or not any(pads):
+            return value, "valid"
+        if stride == 1 and pads == (1, 1, 1, 1):
+            return value, "same"
+        fine = [
+            pads[i] == 1 and (pads[i + 2] == 1 or (not pads[i + 2] and value.sizes[i] % 2 == 0))
+            for i in (0, 1)
+        ]
+        if stride == 2 and all(fine):
+            return self.emit(f"{name}:pad", "pad", [value]), "valid"
+        if stride == 2 and max(pads) == 1:
+            found = "x".join(map(str, value.sizes[:2])) + " pixels"
+            raise UserError("kmodel_same_stride", name, found=found)
+        raise refuse(name, f"padding {pads} (top, left, bottom, right)", "one pixel on every side")
+
+    def pad(self, name: str, value: Value, pads: Sequence[Sequence[int]]) -> Value:
+        """Note zeros around a map; `pads` are before and after each of the file's axes."""
+        amount = dict(zip(value.axes, pads, strict=True))
+        others = [one for axis, one in amount.items() if axis not in "hw"]
+        if any(map(any, others)) or min(map(min, pads)) < 0 or not {"h", "w"} <= set(amount):
+            raise refuse(name, f"padding {[list(one) for one in pads]}", "rows and columns only")
+        (top, bottom), (left, right) = amount["h"], amount["w"]
+        more = (top, left, bottom, right)
+        total: Any = tuple(int(a + b) for a, b in zip(value.pads, more, strict=True))
+        return replace(value, pads=total)
+
+    def pool(
+        self,
+        name: str,
+        value: Value,
+        op: str,
+        window: Sequence[int],
+        stride: Sequence[int],
+        pads: Sequence[int] = NO_PADS,
+        *,
+        round_up: bool = False,
+    ) -> Value:
+        """Add "max_pool" or "mean_pool"; `round_up` counts the pixels that are left over."""
+        window, stride = tuple(window), tuple(stride)
+        if op == "mean_pool" and window == value.sizes[:2] and not any(pads):
+            return self.global_mean(name, value)
+        if window != stride or window not in ((2, 2), (4, 4)) or any(pads):
+            found = f"pool {window} stride {stride}" + (f" padding {pads}" if any(pads) else "")
+            raise refuse(name, found, "2x2 or 4x4, same stride, no padding")
+        attrs = {"window": window[0], "padding": "same" if round_up else "valid"}
+        step = window[0]
+        height, width = ((s + (step - 1) * round_up) // step for s in value.sizes[:2])
+        return self.emit(name, op, [value], attrs, sizes=(height, width, value.sizes[2]))
+
+    def global_mean(self, name: str, value: Value) -> Value:
+        """Add the mean of all pixels."""
+        if value.is_vector:
+            return value
+        return self.emit(name, "global_mean", [value], sizes=(1, 1, value.sizes[2]))
+
+    def mean(self, name: str, value: Value, axes: Sequence[int], *, keep: bool) -> Value:
+        """Add the mean over the file's `axes`; height and width together only."""
+        named = {value.axes[axis] for axis in axes}
+        if not value.is_vector and named - {"1"} != {"h", "w"}:
+            raise refuse(name, f"a mean over the axes {list(axes)}", "height and width")
+        made = self.global_mean(name, value)
+        return made if keep else squeeze(name, made, axes)
+
+    def dense(self, name: str, value: Value, w: np.ndarray, b: np.ndarray | None) -> Value:
+        """Add a dense layer; `w` is (inputs, outputs)."""
+        bias = np.zeros(w.shape[1], np.float32) if b is None else np.broadcast_to(b, w.shape[1:])
+        if value.shape[-1] != len(w):
+            raise refuse(name, f"{len(w)} inputs of {value.shape}", "as many inputs as values")
+        if "v" in value.axes:
+            height, width, channels = value.sizes
+            known = {"h": height, "w": width, "c": channels}
+            cube = w.reshape(*(known[axis] for axis in value.order), -1)
+            places = [value.order.index(axis) for axis in "hwc"]
+            w = cube.transpose(*places, 3).reshape(w.shape)
+            value = self.emit(f"{name}:flatten", "flatten", [value])
+        elif not value.is_vector:
+            return self.conv(name, value, w[None, None], bias)
+        return self._dense(name, value, w, bias)
+
+    def _dense(self, name: str, value: Value, w: np.ndarray, b: np.ndarray) -> Value:
+        axes = value.axes.translate(str.maketrans("vhw", "c11"))
+        made = replace(value, axes=axes, order="hwc")
+        return self.emit(name, "dense", [made], {}, {"w": w, "b": b}, (1, 1, w.shape[1]))
+
+    def join(self, name: str, op: str, values: Sequence[Value], axis: int = 0) -> Value:
+        """Add maps, or concatenate them along the channels."""
+        first = values[0]
+        if any(value.axes != first.axes or "v" in value.axes for value in values):
+            raise refuse(name, f"{op} of differently ordered values", "one order of axes")
+        if op == "add":
+            if any(value.sizes != first.sizes for value in values):
+                raise refuse(name, "add of maps of different size", "maps of one size")
+            return self.emit(name, op, values)
+        if first.axes[axis] != "c" or any(one.sizes[:2] != first.sizes[:2] for one in values):
+            raise refuse(name, f"concat along axis {axis}", "concat of channels")
+        total = sum(value.sizes[2] for value in values)
+        return self.emit(name, op, values, sizes=(*first.sizes[:2], total))
+
+    def resize(
+        self,
+        name: str,
+        value: Value,
+        sizes: Sequence[int],
+        *,
+        half: float = 0.0,
+        back: float = 0.0,
+        way: str = "floor",
+    ) -> Value:
+        """Repeat pixels.
+
+        Args:
+            name: of the operation in the file.
+            value: the map.
+            sizes: height and width of the result.
+            half: what is added to a pixel's coordinate before it is scaled.
+            back: what is taken away from it behind that.
+            way: how it becomes a whole number; a key of `_ROUND`.
+        """
+        factors = tuple(new // old for new, old in zip(sizes, value.sizes[:2], strict=True))
+        for new, old, factor in zip(sizes, value.sizes[:2], factors, strict=True):
+            x = np.arange(new)
+            taken = np.clip(_ROUND[way]((x + half) * old / new - back), 0, old - 1)
+            if factor < 1 or new % old or (taken != x // factor).any():
+                found = f"resize from {value.sizes[:2]} to {tuple(sizes)}"
+                raise refuse(name, found, "nearest pixel, a whole factor, pixels repeated evenly")
+        height, width = sizes
+        made = (int(height), int(width), value.sizes[2])
+        return self.emit(name, "resize", [value], {"scale": factors}, sizes=made)
+
+
+def _is(arrays: dict[str, np.ndarray], scale: float, shift: float) -> bool:
+    return bool(
+        np.allclose(arrays["scale"], scale, atol=1e-4)
+        and np.allclose(arrays["shift"], shift, atol=1e-4)
+    )

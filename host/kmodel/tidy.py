@@ -1,0 +1,77 @@
+"""What is done to a graph once it is read: the input's meaning, and nodes that are not needed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from .graph import Graph, Node
+
+PIXELS = Node("input_scaling", "affine", {"scale": 1 / 255, "offset": 0.0})
+"""What a network is fed with when nothing says otherwise: pixels from 0 to 1."""
+
+
+def with_scaling(graph: Graph, scale: float | None = None, offset: float | None = None) -> Graph:
+    """Say what the network's input makes of a pixel byte: byte * scale + offset.
+
+    Without numbers a network that begins with such a scaling of its own stays as it is; any other
+    is taken for one that wants pixels from 0 to 1.
+    """
+    own = bool(graph.nodes) and graph.nodes[0].op == "affine"
+    if own and scale is None and offset is None:
+        return graph
+    numbers = {"scale": PIXELS.attrs["scale"] if scale is None else scale, "offset": offset or 0.0}
+    first = replace(PIXELS, attrs=numbers)
+    rest = [
+        replace(node, inputs=tuple(source or first.name for source in node.inputs))
+        for node in graph.nodes
+    ]
+    return replace(graph, nodes=(first, *rest))
+
+
+def needed(nodes: dict[str, Node], outputs: Sequence[str]) -> list[Node]:
+    """Return the nodes that `outputs` are made of, in their order."""
+    wanted = set(outputs)
+    for node in reversed(nodes.values()):
+        if node.name in wanted:
+            wanted.update(node.inputs)
+    return [node for node in nodes.values() if node.name in wanted]
+
+
+def merged(nodes: list[Node], outputs: Sequence[str]) -> tuple[list[Node], dict[str, str]]:
+    """Join batch norms that follow each other or a dense layer; drop those that do nothing.
+
+    Returns the nodes, and which node now stands for those that are gone.
+    """
+    readers = Counter(source for node in nodes for source in node.inputs) + Counter(outputs)
+    made: dict[str, Node] = {}
+    renamed: dict[str, str] = {}
+    for one in nodes:
+        node = replace(one, inputs=tuple(renamed.get(source, source) for source in one.inputs))
+        before = made.get(node.inputs[0])
+        alone = readers[one.inputs[0]] == 1 and readers[node.inputs[0]] == 1
+        if node.op == "batch_norm" and before and before.op in ("batch_norm", "dense") and alone:
+            renamed[node.name] = before.name
+            node = made[before.name] = _joined(before, node.arrays)
+        if node.op == "batch_norm" and _does_nothing(node):
+            made.pop(node.name, None)
+            renamed |= dict.fromkeys((one.name, node.name), node.inputs[0])
+        else:
+            made[node.name] = node
+    return list(made.values()), renamed
+
+
+def _joined(node: Node, norm: dict[str, np.ndarray]) -> Node:
+    first, second = ("scale", "shift") if node.op == "batch_norm" else ("w", "b")
+    arrays = {
+        first: node.arrays[first] * norm["scale"],
+        second: node.arrays[second] * norm["scale"] + norm["shift"],
+    }
+    return replace(node, arrays=arrays)
+
+
+def _does_nothing(node: Node) -> bool:
+    return bool(np.allclose(node.arrays["scale"], 1, atol=1e-6) and not node.arrays["shift"].any())
