@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from .cpu_layers import quantized_add
 from .quantize import Range
 from .steps import CpuOp, Step, run_cpu_op
 
@@ -27,31 +28,6 @@ def add_values(a: Range, b: Range, result: Range) -> dict[str, int]:
         "out_mul": 1,
         "out_shift": ADD_BITS,
     }
-
-
-def quantized_add(a: np.ndarray, b: np.ndarray, fields: Mapping[str, int | float]) -> np.ndarray:
-    """Add uint8 arrays as the runtime's `kpu_quantized_add` does (Kendryte's SDK, kpu.c)."""
-    get = {name: int(value) for name, value in fields.items()}
-    left = (a.astype(np.int64) + get["a_offset"]) * get["a_mul"]
-    right = (b.astype(np.int64) + get["b_offset"]) * get["b_mul"]
-    if get["a_shift"] == get["b_shift"]:
-        total = left + right >> get["a_shift"]
-    else:
-        total = (left >> get["a_shift"]) + (right >> get["b_shift"])
-    total = carry_shift(total * get["out_mul"], get["out_shift"])
-    return np.clip(total + get["out_offset"], 0, 255).astype(np.uint8)
-
-
-def carry_shift(values: np.ndarray, shift: int) -> np.ndarray:
-    """Shift int64 right and round half away from zero, as the runtime's `kpu_carry_shift` does.
-
-    Of a negative value with its last bit set one more is taken off: the runtime's own quirk.
-    """
-    if shift == 0:
-        return values
-    values = values >> (shift - 1)
-    halves = values >> 1
-    return np.where(values & 1, np.where(values < 0, halves - 1, halves + 1), halves)
 
 
 def requantize_table(source: Range, result: Range) -> np.ndarray:

@@ -18,7 +18,6 @@ CODES = {
     "kmodel_wrong_version",
     "kmodel_damaged",
     "kmodel_unsafe",
-    "kmodel_layer_unsupported",
     "kmodel_no_picture_input",
     "kmodel_picture_size",
 }

@@ -11,7 +11,7 @@ from small_files import classifier, cpu
 
 from host.errors import UserError
 from host.kmodel import Kmodel, Simulator, simulate, write
-from host.kmodel.simulate import CPU_LAYERS, Memory
+from host.kmodel.cpu_layers import CPU_LAYERS, Memory, carry_shift
 from host.kmodel.v3 import LayerType
 
 F4 = np.float32
@@ -141,6 +141,12 @@ def test_quantize_clamps():
     assert got.tolist() == [0, 0, 2, 3, 4, 255]
 
 
+def test_quantize_rounds_halves_up():
+    values = np.array([0.5, 1.5, 2.5, -0.5, 0.49999997], F4)
+    got = run_cpu(LayerType.QUANTIZE, values, 5, dtype=np.uint8, count=5, scale=1.0, bias=0.0)
+    assert got.tolist() == [1, 2, 3, 0, 0]
+
+
 def test_requantize_and_channelwise_dequantize():
     table = np.arange(255, -1, -1, dtype=np.uint8)
     values = np.array([0, 1, 250], np.uint8)
@@ -187,6 +193,98 @@ def test_max_pool_with_padding():
     values = np.arange(1, 10, dtype=np.uint8)
     got = run_cpu(LayerType.QUANTIZED_MAX_POOL2D, values, 4, dtype=np.uint8, **fields)
     assert got.tolist() == [1, 3, 7, 9]
+
+
+def test_max_pool_windows_that_lie_outside():
+    """A window in the padding alone gives 0; the runtime starts its maximum there."""
+    fields = {"in_w": 2, "in_h": 2, "in_c": 1, "out_w": 3, "out_h": 3, "out_c": 1}
+    fields |= {"kernel_w": 1, "kernel_h": 1, "stride_w": 2, "stride_h": 2, "pad_w": 2, "pad_h": 2}
+    values = np.arange(5, 9, dtype=np.uint8)
+    got = run_cpu(LayerType.QUANTIZED_MAX_POOL2D, values, 9, dtype=np.uint8, **fields)
+    assert got.tolist() == [0, 0, 0, 0, 5, 0, 0, 0, 0]
+
+
+@pytest.mark.parametrize(("stride", "pad", "kernel"), [(1, 1, 3), (2, 0, 2), (2, 1, 3), (3, 2, 4)])
+def test_average_pool_counts_what_is_inside(stride, pad, kernel):
+    """Pixel by pixel as the runtime's loops go, the padding not counted."""
+    rng = np.random.default_rng(kernel)
+    height, width, out_h, out_w = 7, 5, 3, 2
+    maps = (rng.normal(size=(2, height, width)) * 1000).astype(F4)
+    wanted = []
+    for channel, y, x in np.ndindex(2, out_h, out_w):
+        total, count = F4(0), F4(0)
+        for row, column in np.ndindex(kernel, kernel):
+            at = y * stride - pad + row, x * stride - pad + column
+            if 0 <= at[0] < height and 0 <= at[1] < width:
+                total, count = F4(total + maps[channel][at]), F4(count + 1)
+        wanted.append(total / count)
+    sides = {"in_w": width, "in_h": height, "in_c": 2, "out_w": out_w, "out_h": out_h, "out_c": 2}
+    fields = dict.fromkeys(["kernel_w", "kernel_h"], kernel)
+    fields |= dict.fromkeys(["stride_w", "stride_h"], stride)
+    fields |= dict.fromkeys(["pad_w", "pad_h"], pad)
+    for activation in (0, 1):  # a field that the runtime does not look at
+        got = run_cpu(LayerType.AVERAGE_POOL2D, maps, 12, **sides, **fields, activation=activation)
+        np.testing.assert_array_equal(got, np.array(wanted, F4))
+
+
+def quantized_sum(a, b, **fields):
+    """One QUANTIZED_ADD in Python's integers, as kpu.c reads."""
+    left, right = (
+        (a + fields["a_offset"]) * fields["a_mul"],
+        (b + fields["b_offset"]) * fields["b_mul"],
+    )
+    if fields["a_shift"] == fields["b_shift"]:
+        total = left + right >> fields["a_shift"]
+    else:
+        total = (left >> fields["a_shift"]) + (right >> fields["b_shift"])
+    total, shift = total * fields["out_mul"], fields["out_shift"]
+    if shift:
+        total >>= shift - 1
+        if total & 1:
+            total = (total >> 1) + (-1 if total < 0 else 1)
+        else:
+            total >>= 1
+    return min(255, max(0, total + fields["out_offset"]))
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_quantized_add(seed):
+    rng = np.random.default_rng(seed)
+    numbers = {"offset": (-255, 256), "mul": (-(1 << 16), 1 << 16), "shift": (0, 12)}
+    fields = {
+        f"{who}_{name}": int(rng.integers(*limits))
+        for who in ("a", "b", "out")
+        for name, limits in numbers.items()
+    }
+    fields["out_mul"], fields["out_shift"] = int(rng.integers(-300, 300)), int(rng.integers(0, 30))
+    if seed % 2:
+        fields["b_shift"] = fields["a_shift"]
+    values = rng.integers(0, 256, (2, 100), dtype=np.uint8)
+    places = {"a": 0, "b": 100, "count": 100}
+    got = run_cpu(LayerType.QUANTIZED_ADD, values.ravel(), 100, dtype=np.uint8, **places, **fields)
+    wanted = [quantized_sum(int(a), int(b), **fields) for a, b in zip(*values, strict=True)]
+    assert got.tolist() == wanted
+
+
+def test_carry_shift_of_negative_values():
+    """Halves go up; a negative value with its half bit set loses one more: kpu_carry_shift."""
+    assert carry_shift(np.array([1, 3, 5, 2, -1, -3, -2, -4]), 1).tolist() == [
+        1, 2, 3, 1, -2, -3, -1, -2
+    ]  # fmt: skip
+    assert carry_shift(np.array([7, -7]), 0).tolist() == [7, -7]
+
+
+def test_resize_multiplies_in_float32():
+    """Cut from a product in float64 some of these rows would be others."""
+    differs = 0
+    for inside, outside in [(3, 7), (2, 50), (20, 60), (2, 98)]:
+        fields = {"in_w": 1, "in_h": inside, "out_w": 1, "out_h": outside, "channels": 1}
+        values = np.arange(inside, dtype=F4)
+        got = run_cpu(LayerType.RESIZE_NEAREST_NEIGHBOR, values, outside, **fields)
+        scale = F4(inside) / F4(outside)
+        assert got.tolist() == [min(int(F4(i) * scale), inside - 1) for i in range(outside)]
+        differs += sum(got[i] != min(int(i * float(scale)), inside - 1) for i in range(outside))
+    assert differs
 
 
 def test_a_dense_layer_on_the_kpu_passes_through_pixel_zero():
@@ -240,16 +338,8 @@ def test_pictures_of_the_wrong_kind(images):
     assert "8x8x3" in str(error.value)
 
 
-@pytest.mark.parametrize("kind", [LayerType.AVERAGE_POOL2D])
-def test_layers_that_the_simulator_does_not_run_are_named(kind):
-    model = classifier()
-    sizes = "in_w in_h in_c out_w out_h out_c kernel_w kernel_h stride_w stride_h"
-    ones = dict.fromkeys(sizes.split(), 1)
-    layer = cpu(kind, **(ones if kind is LayerType.AVERAGE_POOL2D else {"count": 1}))
-    with pytest.raises(UserError) as error:
-        Simulator(write(replace(model, layers=(*model.layers, layer))))
-    assert error.value.code == "kmodel_layer_unsupported"
-    assert kind.name in str(error.value)
+def test_every_cpu_layer_can_be_simulated():
+    assert CPU_LAYERS.keys() == set(LayerType) - {LayerType.K210_CONV}
 
 
 def test_a_model_that_does_not_begin_with_a_picture():

@@ -33,12 +33,6 @@ MESSAGES: dict[str, Message] = {
         needed=N_("a convolution as the first layer"),
         fix=N_("Simulate a model whose input is a picture."),
     ),
-    "kmodel_layer_unsupported": Message(
-        what=N_("The kmodel has a layer that the simulator does not run: {where}."),
-        found=N_("layer type {found}"),
-        needed=N_("layers as MaixForge and nncase 0.1 write them"),
-        fix=N_("Convert the model with MaixForge, or try it on a board."),
-    ),
     "kmodel_operation_unsupported": Message(
         what=N_("The K210 cannot run layer {path} as it is."),
         found=N_("{found}"),
