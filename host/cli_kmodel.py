@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from .command import ExistingPath, command, fit_option, json_option
+from .command import ExistingPath, PathType, command, fit_option, json_option
+from .i18n import N_
 from .terminal import Terminal
 
 
@@ -36,3 +37,94 @@ def simulate(terminal: Terminal, model: Path, images: tuple[Path, ...], **option
         texts = [f"{one['label']} {one['score']:.3f}" for one in found]
         terminal.say("{image}: {texts}", image=answer["image"], texts=", ".join(texts) or "-")
     terminal.result({"images": answers})
+
+
+@kmodel.command()
+@click.argument("model", type=ExistingPath)
+@json_option
+@command
+def info(terminal: Terminal, model: Path) -> None:
+    """Say what is in MODEL: its layers, what each costs, and which firmware has room for it."""
+    from .jobs.model_file import inspect, summary  # noqa: PLC0415
+
+    found = inspect(model)
+    terminal.say("{path}: {kind}", path=model.name, kind=found["kind"])
+    if "layers" in found:
+        terminal.table(LAYER_COLUMNS, map(summary, found["layers"]))
+        terminal.table(["", ""], [
+            (terminal.tr(N_("file, bytes")), f"{found['file_bytes']:,}"),
+            (terminal.tr(N_("main memory, bytes")), f"{found['main_memory']:,}"),
+            (terminal.tr(N_("RAM on the board, bytes")), f"{found['ram_bytes']:,}"),
+            (terminal.tr(N_("KPU RAM, bytes of 2 MiB")), f"{found['kpu_ram']:,}"),
+            (terminal.tr(N_("estimated ms a picture")), f"{found['ms']:.1f}"),
+        ])  # fmt: skip
+        terminal.table(
+            [N_("firmware"), N_("RAM for models"), N_("fits")],
+            [
+                (
+                    one["name"],
+                    f"{one['budget']:,}",
+                    terminal.tr(N_("yes") if one["fits"] else N_("no")),
+                )
+                for one in found["firmware"]
+            ],
+        )
+    else:
+        terminal.say(N_("Stock MaixPy loads kmodel V3; only that is taken apart here."))
+    terminal.result(found)
+
+
+LAYER_COLUMNS = (
+    "#", N_("layer"), N_("input"), N_("output"), "M MAC", N_("KPU lines"), "kB", "ms",
+)  # fmt: skip
+
+
+@kmodel.command()
+@click.argument("a", type=ExistingPath)
+@click.argument("b", type=ExistingPath)
+@click.option("--images", type=ExistingPath, multiple=True, help="Pictures (or a folder) for both.")
+@json_option
+@command
+def diff(terminal: Terminal, a: Path, b: Path, images: tuple[Path, ...]) -> None:
+    """Show what differs between the kmodels A and B, and how far apart their answers are."""
+    from .jobs.model_file import compare  # noqa: PLC0415
+
+    found = compare(a, b, images)
+    for change in found.header:
+        terminal.say("{what}: {a} -> {b}", what=change.what, a=change.a, b=change.b)
+    for layer in found.layers:
+        here = "-" if layer.a is None else layer.a
+        there = "-" if layer.b is None else layer.b
+        changes = "; ".join(f"{one.what} {one.a} -> {one.b}" for one in layer.changes)
+        terminal.say("{a} | {b}  {kind}: {what}", a=here, b=there, kind=layer.kind, what=changes)
+    for one in found.outputs:
+        terminal.say(
+            N_("Answers: up to {largest} apart, {mean} on average; {same} % the same class"),
+            largest=f"{one.largest:.4g}",
+            mean=f"{one.mean:.4g}",
+            same=f"{100 * one.same_answer:.0f}",
+        )
+    if found.same_bytes:
+        terminal.say(N_("Both files are the same, byte by byte."))
+    terminal.result(found.as_dict())
+
+
+@kmodel.command("plot")
+@click.argument("model", type=ExistingPath)
+@click.option("-o", "--out", type=PathType, required=True, help="The PNG to write.")
+@click.option("--model", "float_folder", type=ExistingPath, help="Folder of its float model.")
+@click.option("--calibration", type=ExistingPath, help="Folder of pictures to measure errors on.")
+@json_option
+@command
+def draw(
+    terminal: Terminal, model: Path, out: Path, float_folder: Path | None, calibration: Path | None
+) -> None:
+    """Draw MODEL: time and memory of its layers; with its float model also their error."""
+    from .files import atomic_write  # noqa: PLC0415
+    from .jobs import model_file  # noqa: PLC0415
+
+    if bool(float_folder) != bool(calibration):
+        raise click.UsageError("--model and --calibration belong together")
+    atomic_write(out, model_file.draw(model, float_folder, calibration))
+    terminal.say(N_("Written: {path}"), path=out)
+    terminal.result({"png": str(out)})

@@ -38,6 +38,8 @@ def command(function: Callable[..., int | None]) -> Callable[..., None]:
         except UserError as error:
             terminal.failed(error)
             code = 1
+        except click.ClickException:  # wrong usage
+            raise
         except Exception as error:  # the last resort: no traceback unless asked for
             if choices["verbose"]:
                 raise

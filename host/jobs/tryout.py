@@ -44,7 +44,7 @@ def try_out(
     boxes = _anchors(anchors) if anchors else None
     answers = []
     for image in images:
-        raw = simulator.run(_picture(image, simulator.input_shape, fit))[0][0]
+        raw = simulator.run(read_picture(image, simulator.input_shape, fit))[0][0]
         answer: dict[str, Any] = {"image": str(image), "output": [float(one) for one in raw]}
         if boxes is not None:
             grid = simulator.model.convs[-1].registers.out_shape[1:]
@@ -81,7 +81,8 @@ def _name(names: tuple[str, ...], index: int) -> str:
     return names[index] if index < len(names) else str(index)
 
 
-def _picture(path: Path, shape: tuple[int, int, int], fit: Any) -> np.ndarray:
+def read_picture(path: Path, shape: tuple[int, int, int], fit: Any) -> np.ndarray:
+    """Return a picture file as uint8 (1, height, width, channels) for an input of `shape`."""
     channels, height, width = shape
     picture = load_image(path, (width, height), fit)
     if channels == 1:  # the weights of ITU-R 601, as cameras make grey

@@ -66,6 +66,18 @@ class Block:
     label: str
 
 
+@dataclass(frozen=True, slots=True)
+class LayerError:
+    """Error of one KPU layer of the network (see `sqnr`).
+
+    `numbers` are its layers in the file: more than one where its weights were cut in parts.
+    """
+
+    name: str
+    numbers: tuple[int, ...]
+    sqnr_db: float
+
+
 def kind_of(data: bytes) -> str:
     """Name what a file is: "kmodel V3", "broken kmodel V3", "kmodel V4 (...)", "encrypted ...".
 
@@ -94,6 +106,7 @@ def _row(number: int, layer: Layer) -> LayerInfo:
         table = layer.table.nbytes if dense and layer.table is not None else 0
         lines = sum(end - start for start, end, _ in _kpu_spans(layer))
         name = layer.type.name.lower().removeprefix("k210_").replace("_", " ")
+        name = name.removesuffix("2d")
         return LayerInfo(number, name, "", inside, outside, macs, table, (0, lines), ms)
     registers = layer.registers
     inside, outside = registers.in_shape, registers.out_shape

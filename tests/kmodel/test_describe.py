@@ -28,7 +28,7 @@ def data(model):
 def test_table_of_a_classifier(model):
     rows = layer_table(model)
     assert [row.kind for row in rows] == [
-        "conv 3x3", "conv 1x1", "dequantize", "global average pool2d", "fully connected", "softmax",
+        "conv 3x3", "conv 1x1", "dequantize", "global average pool", "fully connected", "softmax",
     ]  # fmt: skip
     assert [row.in_shape for row in rows[:2]] == [(3, 8, 8), (5, 8, 8)]
     assert [row.out_shape for row in rows] == [(5, 8, 8), (4, 8, 8), (256,), (4,), (3,), (3,)]

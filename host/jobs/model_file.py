@@ -1,0 +1,143 @@
+"""Look into a kmodel file: what `maixforge kmodel info`, `diff` and `plot` show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import kmodel
+from ..deploy import firmware
+from ..errors import UserError
+from ..kmodel.describe import (
+    V3,
+    LayerError,
+    kind_of,
+    layer_table,
+    memory_blocks,
+    peak_bytes,
+)
+from ..kmodel.diff import Difference, diff
+from ..kmodel.plot import plot
+from .tryout import read_picture
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp")
+PICTURES = 16
+"""Most pictures that are looked at."""
+ERROR_PICTURES = 4
+"""Most pictures that the error of the layers is measured on."""
+OTHER_KINDS = ("kmodel V", "encrypted")
+"""Files that are known and whole, but not for us to read."""
+
+
+def inspect(path: Path) -> dict[str, Any]:
+    """Return what is in a model file.
+
+    Returns:
+        `kind` for every known file ("kmodel V3", "kmodel V5 (...)", "encrypted ..."). Of a kmodel
+        V3 also `file_bytes`, `main_memory`, `ram_bytes`, `kpu_ram` (its peak, bytes), `ms`,
+        `layers` (`LayerInfo` as mappings) and `firmware` (name, budget, fits).
+
+    Raises:
+        UserError: the file is broken, or not a kmodel at all.
+    """
+    data = path.read_bytes()
+    kind = kind_of(data)
+    if kind != V3:
+        if kind.startswith(OTHER_KINDS):
+            return {"kind": kind}
+        kmodel.info(data)  # says what is wrong
+    model, facts = kmodel.read(data), kmodel.info(data)
+    rows = layer_table(model)
+    return {
+        "kind": kind,
+        "file_bytes": facts.file_bytes,
+        "main_memory": facts.main_memory,
+        "ram_bytes": facts.ram_bytes,
+        "kpu_ram": peak_bytes(memory_blocks(model), "kpu"),
+        "ms": round(sum(row.ms for row in rows), 2),
+        "layers": [row.as_dict() for row in rows],
+        "firmware": [
+            {
+                "name": one.name,
+                "budget": one.model_bytes,
+                "fits": firmware.fits(facts.ram_bytes, one),
+            }
+            for one in firmware.known()
+        ],
+    }
+
+
+def compare(a: Path, b: Path, images: Iterable[Path]) -> Difference:
+    """Return what differs between two kmodels, with their answers to `images` (or folders).
+
+    Raises:
+        UserError: one is not a whole kmodel V3, or a picture cannot be read.
+    """
+    first = a.read_bytes()
+    chosen = find_pictures(images)[:PICTURES]
+    pictures = _pictures(first, chosen) if chosen else None
+    return diff(first, b.read_bytes(), pictures)
+
+
+def draw(path: Path, float_folder: Path | None, calibration: Path | None) -> bytes:
+    """Return a PNG of a kmodel; with its float model and pictures also the error of each layer.
+
+    Raises:
+        UserError: not a whole kmodel V3, or one that was not made from the float model.
+    """
+    data = path.read_bytes()
+    errors = ()
+    if float_folder and calibration:
+        found = find_pictures([calibration])
+        step = max(1, len(found) // ERROR_PICTURES)
+        errors = layer_errors(data, float_folder, found[::step][:ERROR_PICTURES])
+    return plot(data, path.name, errors)
+
+
+def layer_errors(data: bytes, float_folder: Path, images: list[Path]) -> tuple[LayerError, ...]:
+    """Return the error of each KPU layer on some pictures; see `kmodel.sqnr`."""
+    from ..kmodel import sqnr  # noqa: PLC0415
+    from ..trainer.model import load  # noqa: PLC0415 - loads Keras
+
+    model = load(float_folder)
+    pictures = _pictures(data, images, model.card.fit)
+    return tuple(sqnr.layer_errors(kmodel.from_keras(model.model), data, pictures))
+
+
+def find_pictures(places: Iterable[Path]) -> list[Path]:
+    """Return the picture files among `places` and in folders among them, sorted.
+
+    Raises:
+        UserError: `pictures_missing`: a folder has none.
+    """
+    found: list[Path] = []
+    for place in places:
+        files = sorted(place.rglob("*")) if place.is_dir() else [place]
+        pictures = [one for one in files if one.suffix.lower() in SUFFIXES or one == place]
+        if not pictures:
+            raise UserError("pictures_missing", place.name)
+        found += pictures
+    return found
+
+
+def _pictures(data: bytes, paths: list[Path], fit: Any = "crop") -> np.ndarray:
+    shape = kmodel.Simulator(data).input_shape
+    return np.concatenate([read_picture(path, shape, fit) for path in paths])
+
+
+def summary(one: Mapping[str, Any]) -> list[str]:
+    """Return a layer as cells: number, kind, input, output, M products, lines, kB, ms."""
+    shapes = ("x".join(map(str, one[name])) for name in ("in_shape", "out_shape"))
+    lines = "{}+{}".format(*one["lines"]) if any(one["lines"]) else "-"
+    return [
+        str(one["number"]),
+        f"{one['kind']} {one['pool']}".strip(),
+        *shapes,
+        f"{one['macs'] / 1e6:.1f}",
+        lines,
+        f"{one['weight_bytes'] / 1e3:.1f}",
+        f"{one['ms']:.3f}",
+    ]
