@@ -101,9 +101,9 @@ def _active_part(target: Function, low: float, high: float) -> tuple[float, floa
     span = high - low
     x = np.linspace(low - MARGIN * span, high + MARGIN * span, 4 * GRID)
     y = target(x)
-    changes = np.flatnonzero(np.abs(y - np.rint(y[0])) > 0.25)
+    changes = np.flatnonzero(np.abs(y - y[0]) > 0.25)
     first = max(0, changes[0] - 1) if len(changes) else 0
-    changes = np.flatnonzero(np.abs(y - np.rint(y[-1])) > 0.25)
+    changes = np.flatnonzero(np.abs(y - y[-1]) > 0.25)
     last = min(len(x) - 1, changes[-1] + 1) if len(changes) else len(x) - 1
     return float(x[first]), float(x[last])
 
