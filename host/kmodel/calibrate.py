@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from .bytes_ops import run_on_chip
+from .equalize import gain_power, with_gains
 from .fold import FloatLayer, pool_float, run_float
 from .kpu import ConvPlan
 from .quantize import QuantizedLayer, Range, choose_range, quantize_layer, with_bias
+from .rounding import round_weights
 from .steps import PICTURE, Lowered, Step, run_cpu_op
 from .v3 import ConvLayer
 
@@ -23,17 +25,22 @@ Build = Callable[[FloatLayer, QuantizedLayer], ConvLayer]
 
 @dataclass
 class Statistics:
-    """Extremes and a sample of one layer's outputs; `before`: extremes before the activation."""
+    """Extremes and a sample of one layer's outputs.
 
-    low: float = 0.0
-    high: float = 0.0
+    `lows` and `highs` are the extremes of each channel, with 0 among them; `before` are the
+    extremes before the activation.
+    """
+
+    lows: np.ndarray = field(default_factory=lambda: np.zeros(1))
+    highs: np.ndarray = field(default_factory=lambda: np.zeros(1))
     before: tuple[float, float] = (np.inf, -np.inf)
     parts: list[np.ndarray] = field(default_factory=list)
 
     def add(self, values: np.ndarray) -> None:
-        """Take in values (n, c, h, w)."""
-        self.low = min(self.low, float(values.min()))
-        self.high = max(self.high, float(values.max()))
+        """Take in values (n, c, h, w), or (n, c) of a dense layer."""
+        others = (0, *range(2, values.ndim))
+        self.lows = np.minimum(self.lows, values.min(others))
+        self.highs = np.maximum(self.highs, values.max(others))
         flat = values.reshape(-1)
         step = max(1, len(flat) // (SAMPLE * len(values))) | 1  # odd: hits all columns
         self.parts.append(flat[::step].astype(np.float32))
@@ -43,11 +50,13 @@ class Statistics:
         low, high = self.before
         self.before = min(low, float(sums.min())), max(high, float(sums.max()))
 
-    def range(self, *, search: bool) -> Range:
-        """Return the range of least squared error, or the extremes."""
-        if not search:
-            return Range.of(self.low, self.high)
-        return choose_range(np.concatenate(self.parts), self.low, self.high)
+    def range(self, *, search: bool, power: float = 0.0) -> Range:
+        """Return the range of least squared error, or the extremes, with gains to a `power`."""
+        low, high = float(self.lows.min()), float(self.highs.max())
+        chosen = Range.of(low, high)
+        if search:
+            chosen = choose_range(np.concatenate(self.parts), low, high)
+        return with_gains(chosen, self.lows, self.highs, power)
 
 
 def input_range(lowered: Lowered) -> Range:
@@ -126,13 +135,16 @@ def quantize_network(
     *,
     zero_search: bool,
     range_search: bool,
+    channel_steps: bool,
     correct_bias: bool,
+    adapt_weights: bool,
 ) -> QuantizedNetwork:
     """Quantize step after step.
 
     With `correct_bias` the float and the quantized network run side by side on `images`, and each
     layer's bias is moved, channel by channel, by the mean difference that it sees: so it also
-    corrects what the steps before it did wrong.
+    corrects what the steps before it did wrong. `adapt_weights` also rounds the weights for what
+    they see there, `channel_steps` gives channels steps of their own (see `equalize`).
     """
     network = QuantizedNetwork({}, {PICTURE: input_range(lowered)})
     ranges, last = network.ranges, lowered.last_use()
@@ -141,7 +153,8 @@ def quantize_network(
     for number, step in enumerate(lowered.steps):
         op, source = step.op, step.inputs[0]
         if number in statistics:
-            ranges[number] = statistics[number].range(search=range_search)
+            power = _gain_power(lowered, number) if channel_steps else 0.0
+            ranges[number] = statistics[number].range(search=range_search, power=power)
         elif step.op_kind() == "concat":
             ranges[number] = joint_range([ranges[one] for one in step.inputs])
         elif source in ranges:
@@ -158,6 +171,8 @@ def quantize_network(
                 seen=statistics[number].before,
             )
             quantized = with_bias(quantized, bias, op.name)
+            if correct_bias and adapt_weights:
+                quantized = round_weights(op, quantized, chip[source])
             if correct_bias:
                 quantized, floats[number], chip[number] = _correct(
                     op, quantized, bias, floats[source], chip[source], build
@@ -170,6 +185,14 @@ def quantize_network(
             _forget(floats, step, number, last)
             _forget(chip, step, number, last)
     return network
+
+
+def _gain_power(lowered: Lowered, number: int) -> float:
+    """Return to what power the gains of a step's result may be taken."""
+    op = lowered.steps[number].op
+    if not isinstance(op, FloatLayer) or number in lowered.outputs:
+        return 0.0
+    return gain_power(op, [step.op for step in lowered.steps if number in step.inputs])
 
 
 def joint_range(ranges: Sequence[Range]) -> Range:

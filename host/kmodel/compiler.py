@@ -28,19 +28,26 @@ class Options:
     Attributes:
         zero_search: search the weights' zero point of each layer.
         range_search: activation ranges of least squared error instead of the extremes.
+        channel_steps: give the channels of a map steps of their own where only the KPU reads it.
+        round_weights: round weights so that their errors cancel on `bias_images` pictures.
         bias_images: how many calibration pictures correct the biases (0: no correction).
         dense_on_kpu: run a dense layer behind global pooling on the KPU, before the pooling.
     """
 
     zero_search: bool = True
     range_search: bool = True
+    channel_steps: bool = True
+    round_weights: bool = True
     bias_images: int = 32
     dense_on_kpu: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class LayerReport:
-    """One layer as people read it; shapes are channels, height, width."""
+    """One layer as people read it; shapes are channels, height, width.
+
+    `low` and `high` are what bytes 0 and 255 mean; `gains` divide them, channel by channel.
+    """
 
     name: str
     kind: str
@@ -50,6 +57,7 @@ class LayerReport:
     ms: float
     low: float
     high: float
+    gains: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +114,9 @@ def compile_graph(
         conv_whole,
         zero_search=options.zero_search,
         range_search=options.range_search,
+        channel_steps=options.channel_steps,
         correct_bias=options.bias_images > 0,
+        adapt_weights=options.round_weights,
     )
     emitter = Emitter(lowered, network)
     model = emitter.run()
@@ -151,5 +161,7 @@ def _reports(emitter: Emitter) -> tuple[LayerReport, ...]:
         kind = f"{'depthwise' if layer.depthwise else 'conv'} {layer.kernel}x{layer.kernel}"
         size = layer.weights.size
         shapes = layer.in_shape, layer.out_shape
-        reports.append(LayerReport(layer.name, kind, *shapes, size, time * 1e3, low, high))
+        reports.append(
+            LayerReport(layer.name, kind, *shapes, size, time * 1e3, low, high, meaning.gains)
+        )
     return tuple(reports)

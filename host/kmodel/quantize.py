@@ -3,8 +3,10 @@
 What nncase 0.1 does is kept (each output channel is stretched to the layer's range and the batch
 norm undoes it, which is per-channel quantization for free) and improved on: the zero point of the
 weights is searched for, ranges minimise the squared error over many pictures instead of taking the
-first one's extremes, and the bias of each channel is corrected for the mean error that it has in
-the quantized network.
+first one's extremes, the bias of each channel is corrected for the mean error that it has in the
+quantized network, channels get steps of their own where the chip allows it (`equalize`), and
+weights are rounded so that their errors cancel (`rounding`). docs/quantization.md says what each
+of these gains.
 """
 
 from __future__ import annotations
@@ -21,16 +23,28 @@ from .v3 import Activation
 MUL_LIMIT = 1 << 22
 SHIFT_LIMIT = 15
 V_LIMIT = 1 << 35
+ENOUGH = 1 << 17
+"""Values that are enough to choose a range."""
 ARG_SHIFT = 15
 """arg_x and arg_w are stored as value << 15 and shifted back: exact."""
 
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """Affine meaning of a byte: value = (byte - zero) * step; zero is a byte itself."""
+    """Affine meaning of a byte: value = (byte - zero) * step; zero is a byte itself.
+
+    With `gains`, one for each channel and 1 or more, a channel's step is `step / gain`: only KPU
+    layers can read such a map (see `equalize`).
+    """
 
     step: float
     zero: int
+    gains: tuple[float, ...] | None = None
+
+    @property
+    def steps(self) -> float | np.ndarray:
+        """The step, or the step of each channel, float64 (channels,)."""
+        return self.step if self.gains is None else self.step / np.array(self.gains)
 
     @classmethod
     def of(cls, low: float, high: float) -> Range:
@@ -56,10 +70,11 @@ class QuantizedLayer:
 
     Attributes:
         weights: uint8 (out, in, taps); `weight_zero` is the byte that means 0.
-        stretch: float64 (out,), bytes per unit of weight in each output channel.
+        stretch: float64 (out,), bytes per unit of `source_weights` in each output channel.
         source, result: what the bytes of the input and output map mean.
         bn_mul, bn_shift, bn_add: int64 (out,).
-        v_scale, v_zero: the batch norm delivers v = sums and bias * v_scale + v_zero.
+        v_scale, v_zero: the batch norm delivers v = sums and bias * v_scale + v_zero; v_scale
+            is float64 (out,).
     """
 
     weights: np.ndarray
@@ -71,12 +86,25 @@ class QuantizedLayer:
     bn_shift: np.ndarray
     bn_add: np.ndarray
     activation: Activation
-    v_scale: float
+    v_scale: np.ndarray
     v_zero: float
 
     def sums_to_float(self, sums: np.ndarray) -> np.ndarray:
         """Return what integer sums (n, out, h, w) mean, without bias, as float64."""
-        return sums * (self.source.step / self.stretch)[None, :, None, None]
+        return sums / self.stretch[None, :, None, None]
+
+    def with_weights(self, weights: np.ndarray, stretch: np.ndarray, name: str) -> QuantizedLayer:
+        """Return the layer with other integers (out, in, taps) and their stretch (out,)."""
+        mul, shift = _mul_shift(self.v_scale / stretch, name)
+        changed = replace(self, weights=weights, stretch=stretch, bn_mul=mul, bn_shift=shift)
+        _check_width(changed, name)
+        return changed
+
+
+def source_weights(weights: np.ndarray, source: Range, *, depthwise: bool) -> np.ndarray:
+    """Return weights (out, in, taps) by which input bytes, less their zero, are multiplied."""
+    steps = np.broadcast_to(source.steps, weights.shape[0 if depthwise else 1])
+    return weights * (steps[:, None, None] if depthwise else steps[None, :, None])
 
 
 def choose_range(values: np.ndarray, low: float, high: float, steps: int = 14) -> Range:
@@ -87,6 +115,7 @@ def choose_range(values: np.ndarray, low: float, high: float, steps: int = 14) -
         low, high: the extremes that were seen; the range never exceeds them.
         steps: how many shrunk ranges are tried, 5 % apart.
     """
+    values = values[:: len(values) // ENOUGH | 1]
     best, least = Range.of(low, high), np.inf
     for index in range(steps):
         candidate = Range.of(low * (1 - 0.05 * index), high * (1 - 0.05 * index))
@@ -112,7 +141,9 @@ def quantize_weights(
     """
     low = np.minimum(weights.min((1, 2)), 0).astype(np.float64)
     high = np.maximum(weights.max((1, 2)), 0).astype(np.float64)
-    power = np.maximum(np.square(weights, dtype=np.float64).mean((1, 2)), 1e-30)
+    power = np.square(weights, dtype=np.float64).mean((1, 2))
+    # A channel of zeros is right with any zero point.
+    power = np.where(power > 1e-18 * power.max(), power, np.inf)
     if search:
         zeros = range(8, 248)
         errors = [np.mean(1 / (_stretch(low, high, zero) ** 2 * power)) for zero in zeros]
@@ -144,10 +175,12 @@ def quantize_layer(
     `seen` are the extremes of the activation's argument on calibration pictures: a function that
     the table only approximates is fitted there.
     """
-    weights, zero, stretch = quantize_weights(layer.weights, search=search)
+    effective = source_weights(layer.weights, source, depthwise=layer.depthwise)
+    weights, zero, stretch = quantize_weights(effective, search=search)
     table, scale = table_for(layer.activation, layer.slope, *seen, result)
-    v_scale, v_zero = (ONE / result.step, ONE * result.zero) if scale is None else (scale, 0)
-    mul, shift = _mul_shift(v_scale * source.step / stretch, layer.name)
+    exact, v_zero = (ONE / result.steps, ONE * result.zero) if scale is None else (scale, 0)
+    v_scale = np.broadcast_to(np.asarray(exact, np.float64), len(weights))
+    mul, shift = _mul_shift(v_scale / stretch, layer.name)
     quantized = QuantizedLayer(
         weights=weights,
         weight_zero=zero,

@@ -1,10 +1,13 @@
 """The choice of a layer's integers."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from host.errors import UserError
 from host.kmodel.activation import table_for
+from host.kmodel.equalize import gain_power, with_gains
 from host.kmodel.fold import FloatLayer
 from host.kmodel.kpu import activate
 from host.kmodel.quantize import (
@@ -13,6 +16,7 @@ from host.kmodel.quantize import (
     quantize_layer,
     quantize_weights,
 )
+from host.kmodel.rounding import compensate, covariance, round_weights
 
 
 def layer(weights, bias=None, activation="linear", slope=0.0):
@@ -93,7 +97,7 @@ def test_batch_norm_makes_the_float_of_the_sums():
     source, result = Range.of(-1, 1), Range.of(0, 6)
     made = quantize_layer(layer(rng.normal(size=(6, 4, 1))), source, result)
     factor = made.bn_mul / 2.0**made.bn_shift
-    wanted = 1024 * source.step / (result.step * made.stretch)
+    wanted = 1024 / (result.step * made.stretch)  # the stretch knows the source's step
     np.testing.assert_allclose(factor, wanted, rtol=1e-5)
     assert (np.abs(made.bn_mul) < 1 << 22).all()
     assert ((made.bn_shift >= 0) & (made.bn_shift <= 15)).all()
@@ -126,3 +130,78 @@ def test_numbers_too_large_are_refused():
         quantize_layer(huge, Range.of(0, 1), Range.of(0, 1))
     with pytest.raises(UserError, match="kmodel_range"):
         quantize_layer(layer(np.full((2, 2, 1), 1e9)), Range.of(0, 1), Range.of(0, 1e-3))
+
+
+def correlated(seed, rows, inputs):
+    """Bytes whose columns go together, as those of neighbouring channels do."""
+    rng = np.random.default_rng(seed)
+    mixed = rng.normal(size=(rows, 4)) @ rng.normal(size=(4, inputs))
+    return (128 + 20 * mixed + rng.normal(size=(rows, inputs)) * 3).clip(0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("depthwise", [False, True])
+def test_adapted_rounding_has_less_error_on_the_sums(depthwise):
+    rng = np.random.default_rng(5)
+    channels, outputs = (12, 12) if depthwise else (72, 24)
+    made = layer(rng.normal(size=(outputs, 1 if depthwise else channels, 9 if depthwise else 1)))
+    made = replace(made, depthwise=depthwise, in_shape=(channels, 8, 8))
+    bytes_in = correlated(6, 3 * 64, channels).reshape(3, 8, 8, channels).transpose(0, 3, 1, 2)
+    bytes_in[:, :, 1::2, 1:] = bytes_in[:, :, ::2, :-1]  # neighbours are alike
+    nearest = quantize_layer(made, Range.of(-1, 1), Range.of(0, 6))
+    adapted = round_weights(made, nearest, bytes_in)
+    assert adapted.weight_zero == nearest.weight_zero
+
+    def error(quantized):
+        moments = covariance(made, bytes_in, quantized.source.zero)
+        back = (quantized.weights - float(quantized.weight_zero)) / quantized.stretch[:, None, None]
+        off = (back - made.weights * quantized.source.step).reshape(outputs, -1)
+        return np.einsum("oi,...ij,oj->...", off, moments, off).sum()
+
+    assert error(adapted) < error(nearest) * (0.75 if depthwise else 0.5)
+
+
+def test_compensation_without_correlation_is_nearest_rounding():
+    targets = np.random.default_rng(7).uniform(-90, 90, (9, 30))
+    rounded = compensate(targets, np.diag(np.linspace(1, 2, 30)), 100)
+    np.testing.assert_array_equal(rounded, np.rint(targets) + 100)
+
+
+def test_gains_fill_the_range_of_each_channel():
+    base = Range.of(0, 6)
+    made = with_gains(base, np.zeros(4), np.array([6.0, 3.0, 1.5, 0.0]), 1.0)
+    assert made.gains == pytest.approx((1, 2, 4, 16))
+    assert with_gains(base, np.zeros(1), np.array([1.5]), 0.5).gains == pytest.approx((2,))
+    assert with_gains(base, np.zeros(1), np.array([1.5]), 0.0) == base
+    both = with_gains(Range.of(-2, 2), np.array([-1.0, -0.1]), np.array([0.1, 0.5]), 1.0)
+    assert both.gains == pytest.approx((2, 4), rel=0.02)
+
+
+def test_only_layers_of_the_kpu_read_gains():
+    plain, depthwise = layer(np.ones((2, 2, 1))), replace(layer(np.ones((2, 1, 9))), depthwise=True)
+    relu = layer(np.ones((2, 2, 1)), activation="relu")
+    assert gain_power(relu, [depthwise]) == 1
+    assert gain_power(relu, [depthwise, plain]) == gain_power(relu, [plain]) == 0.5
+    assert gain_power(relu, []) == gain_power(relu, [plain, "add"]) == 0
+    assert gain_power(layer(np.ones((2, 2, 1)), activation="sigmoid"), [plain]) == 0
+
+
+@pytest.mark.parametrize("depthwise", [False, True])
+def test_a_reader_undoes_gains(depthwise):
+    """The same values with and without gains give the same sums, up to weight rounding."""
+    rng = np.random.default_rng(8)
+    made = layer(rng.normal(size=(6, 1 if depthwise else 6, 9 if depthwise else 1)))
+    made = replace(made, depthwise=depthwise)
+    gains = tuple(np.linspace(1, 3, 6))
+    for source in (Range(0.02, 0), Range(0.02, 0, gains)):
+        quantized = quantize_layer(made, source, Range.of(0, 6))
+        back = (quantized.weights - float(quantized.weight_zero)) / quantized.stretch[:, None, None]
+        steps = np.broadcast_to(source.steps, 6)
+        back /= steps[:, None, None] if depthwise else steps[None, :, None]
+        np.testing.assert_allclose(back, made.weights, atol=0.03)
+
+
+def test_a_silent_channel_has_no_say_in_the_zero_point():
+    weights = np.abs(np.random.default_rng(9).normal(size=(5, 4, 1))).astype(np.float32)
+    zero = quantize_weights(weights)[1]
+    weights = np.concatenate([weights, np.zeros((1, 4, 1), np.float32)])
+    assert quantize_weights(weights)[1] == zero == 8
