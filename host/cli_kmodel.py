@@ -14,7 +14,50 @@ from .terminal import Terminal
 
 @click.group()
 def kmodel() -> None:
-    """Look into kmodel files."""
+    """Compile networks of your own; look into kmodel files."""
+
+
+@kmodel.command("compile")
+@click.argument("model", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--calibration", type=ExistingPath, required=True, help="Folder of pictures.")
+@click.option(
+    "-o", "--out", type=click.Path(path_type=Path, dir_okay=False), required=True,
+    help="The kmodel to write.",
+)  # fmt: skip
+@click.option("--scale", type=float, help="The network reads byte * scale + offset (default: "
+              "its own scaling, else 1/255).")  # fmt: skip
+@click.option("--offset", type=float, help="See --scale (default: 0).")
+@fit_option
+@json_option
+@command
+def compile_network(
+    terminal: Terminal, model: Path, calibration: Path, out: Path, **options: Any
+) -> None:
+    """Compile MODEL (.keras, .h5, .onnx or .tflite, not quantized) to a kmodel V3."""
+    from .jobs.convert import convert  # noqa: PLC0415
+
+    with terminal.progress(N_("Compile")) as bar:
+        made = convert(
+            model, calibration, out, report=lambda _phase, part: bar.update(part), **options
+        )
+    findings = made.pop("findings")
+    terminal.findings(findings)
+    rows = [
+        (terminal.tr(N_("input")), "x".join(map(str, made["input"]))),
+        (
+            terminal.tr(N_("the network reads")),
+            f"{made['scale']:.6g} * byte + {made['offset']:.6g}",
+        ),
+        (terminal.tr(N_("kmodel, bytes")), f"{made['bytes']:,}"),
+        (terminal.tr(N_("RAM on the board, bytes")), f"{made['ram_bytes']:,}"),
+        (terminal.tr(N_("estimated ms a picture")), f"{made['ms']:.0f}"),
+    ]
+    for one in made["agreement"]:
+        rows.append((terminal.tr(N_("same answer as the float network")), f"{one['same']:.1%}"))
+        rows.append((terminal.tr(N_("mean error of a value")), f"{one['error']:.2%}"))
+    terminal.table(["", ""], rows)
+    terminal.say(N_("Written: {path}"), path=out)
+    terminal.result({**made, "findings": [one.as_dict(terminal.language) for one in findings]})
 
 
 @kmodel.command()

@@ -7,6 +7,18 @@ STATES = (N_("checked"), N_("queued"), N_("running"), N_("done"), N_("failed"), 
 QUEUED_OR_RUNNING = N_("queued, running")
 
 MESSAGES: dict[str, Message] = {
+    "calibration_empty": Message(
+        what=N_("The calibration folder {path} has no pictures."),
+        found=N_("no file with the name of a picture"),
+        needed=N_("100 or more pictures like those that the board will see"),
+        fix=N_("Name the folder of the pictures that the network was trained with."),
+    ),
+    "calibration_small": Message(
+        what=N_("There are few calibration pictures, so the kmodel may be less exact."),
+        found=N_("{count} pictures"),
+        needed=N_("{advised} or more; 100 are good"),
+        fix=N_("Add pictures like those that the board will see."),
+    ),
     "setting_unknown": Message(
         what=N_("There is no such setting."),
         found="",
