@@ -50,7 +50,8 @@ def activate(v: np.ndarray, table: Activation, half_up: bool = False) -> np.ndar
     A segment begins behind its start; the first has no beginning. Ties round to even, as the
     vendor's simulators since nncase 0.2 do; `half_up` rounds them up as nncase 0.1 and the SDK's
     C code do. Both round a negative product down once too often (-45.3 gives -47, -45.7 gives
-    -46). Which of this the silicon does is not known; our own tables make no negative products.
+    -46). Which of this the silicon does is not known; our own tables make negative products only
+    where a function falls (see `piecewise`).
     """
     index = np.clip(np.searchsorted(table.start, v, side="left") - 1, 0, 15)
     product = (v - table.start[index]) * table.mul[index]

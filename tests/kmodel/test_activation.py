@@ -248,3 +248,24 @@ def test_a_function_that_falls_is_not_exchanged_with_a_maximum():
         wanted = run64(graph, images).transpose(0, 3, 1, 2)
         got = simulate(compiled.data, images)[0].reshape(wanted.shape)
         assert np.abs(got - wanted).max() < 0.02 * np.ptp(wanted)
+
+
+def test_the_errors_that_the_page_gives(root):
+    """docs/kmodel.md, "Other activations": largest and mean error of each function and span."""
+    page = (root / "docs" / "kmodel.md").read_text(encoding="utf-8")
+    rows = page.split("### Other activations")[1].split("###")[0]
+    cells = [line.strip("|").split("|") for line in rows.splitlines() if line.startswith("|")]
+    spans = [tuple(map(float, cell.split(" to "))) for cell in cells[0][1:]]
+    assert len(cells) > 10
+    for name, *values in cells[2:]:
+        kind = name.split()[0]
+        for (low, high), value in zip(spans, values, strict=True):
+            result = range_of(kind, low, high)
+            table, scale = fitted(kind, low, high, result)
+            found = fit_error(table, scale, function(kind), low, high, result)
+            np.testing.assert_allclose(
+                found,
+                [float(part) for part in value.split(",")],
+                atol=0.03,
+                err_msg=f"{kind} {low}",
+            )
