@@ -40,9 +40,8 @@ def layer_errors(
         graph: the float network.
         data: the kmodel that `compile` made of it.
         pictures: uint8 (n, height, width, channels); a few are enough, all run at once.
-        reports: `CompiledModel.layers`, which tell what a byte of each layer means. Without
-            them (a file alone does not say it) the straight line that fits best is taken, which
-            flatters a little.
+        reports: `CompiledModel.layers`, which tell what a byte of each layer means; without
+            them what comes closest is taken (see `dequantized`), which flatters a little.
         dense_on_kpu: as it was compiled.
 
     Returns:
@@ -60,15 +59,21 @@ def layer_errors(
         numbers, found = _gather(chip, layer)
         if wanted.shape[2:] == (1, 1):  # a dense layer: one pixel of 4x4 counts
             found = found[:, :, :1, :1]
-        if reports:
-            low, high = reports[index].low, reports[index].high
-        else:
-            low, high = best_line(wanted, found)
-        values = low + (high - low) / 255 * found.astype(np.float32)
+        values = _values(wanted, found, reports[index] if reports else None)
         errors.append(LayerError(layer.name, numbers, sqnr_db(wanted, values)))
     if next(chip, None) is not None:
         raise UserError("kmodel_other_network", "output")
     return errors
+
+
+def _values(wanted: np.ndarray, found: np.ndarray, report: LayerReport | None) -> np.ndarray:
+    """Return what bytes (n, c, h, w) mean; without a report see `dequantized`."""
+    if report is None:
+        return dequantized(found, wanted)
+    values = report.low + (report.high - report.low) / 255 * found.astype(np.float32)
+    if report.gains is not None:
+        values /= np.array(report.gains, np.float32)[:, None, None]
+    return values
 
 
 def _gather(
@@ -97,13 +102,22 @@ def sqnr_db(wanted: np.ndarray, found: np.ndarray) -> float:
     return float(10 * np.log10(max(signal / noise, 1e-12)))
 
 
-def best_line(wanted: np.ndarray, found: np.ndarray) -> tuple[float, float]:
-    """Return what bytes 0 and 255 mean on the straight line that fits best."""
-    x, y = found.reshape(-1).astype(np.float64), wanted.reshape(-1).astype(np.float64)
-    spread = x - x.mean()
-    slope = float(spread @ y / max(float(spread @ spread), 1e-12))
-    low = float(y.mean() - slope * x.mean())
-    return low, low + 255 * slope
+def dequantized(found: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Return what the bytes `found` mean, as float32 (n, channels, height, width).
+
+    A file does not say what a byte of an inner map means. It means (byte - zero) * step, with one
+    zero for the map and a step for each channel; those are taken that come closest to `wanted`.
+    """
+    channels = found.shape[1]
+    x = found.transpose(1, 0, 2, 3).reshape(channels, -1).astype(np.float64)
+    y = wanted.transpose(1, 0, 2, 3).reshape(channels, -1).astype(np.float64)
+    zero = np.arange(256.0)[:, None]
+    products = np.einsum("ci,ci->c", x, y) - zero * y.sum(1)  # (256, channels)
+    squares = np.einsum("ci,ci->c", x, x) - 2 * zero * x.sum(1) + zero**2 * x.shape[1]
+    steps = products / np.maximum(squares, 1e-9)
+    best = int((steps * products).sum(1).argmax())  # explains most of the power
+    values = (found.astype(np.float32) - best) * steps[best][:, None, None]
+    return values.astype(np.float32)
 
 
 def float_maps(lowered: Lowered, pictures: np.ndarray) -> Iterator[tuple[FloatLayer, np.ndarray]]:

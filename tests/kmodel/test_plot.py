@@ -12,7 +12,7 @@ from host.errors import UserError
 from host.kmodel import Options, compile, read, write
 from host.kmodel.describe import LayerError
 from host.kmodel.plot import plot
-from host.kmodel.sqnr import BEST_DB, best_line, layer_errors, sqnr_db
+from host.kmodel.sqnr import BEST_DB, dequantized, layer_errors, sqnr_db
 
 
 def opened(png):
@@ -57,11 +57,18 @@ def test_sqnr_by_hand():
     assert sqnr_db(wanted, np.zeros(3, np.float32)) == pytest.approx(0.0)
 
 
-def test_best_line():
-    found = np.array([0, 10, 200, 255], np.uint8)
-    low, high = best_line(found * np.float64(0.02) - 1.5, found)
-    assert (low, high) == pytest.approx((-1.5, -1.5 + 5.1))
-    assert best_line(np.ones(3), np.full(3, 7, np.uint8)) == pytest.approx((1.0, 1.0))
+def test_bytes_mean_what_comes_closest():
+    rng = np.random.default_rng(0)
+    found = rng.integers(0, 256, (2, 3, 4, 5), np.uint8)
+    steps = np.array([0.5, 0.02, 3.0])[:, None, None]
+    wanted = ((found - 37.0) * steps).astype(np.float32)
+    np.testing.assert_allclose(dequantized(found, wanted), wanted, rtol=1e-5)
+    found[:, 1] = 37  # a silent channel
+    wanted[:, 1] = 0
+    np.testing.assert_allclose(dequantized(found, wanted), wanted, rtol=1e-5)
+    # A shift of a whole channel is an error, not a meaning.
+    off = wanted + np.array([20.0, 0, 0], np.float32)[:, None, None]
+    assert sqnr_db(off, dequantized(found, off)) < 40
 
 
 @pytest.mark.parametrize("seed", range(3))
