@@ -11,8 +11,11 @@ from dataclasses import dataclass
 
 from .compiler import LOADER_BYTES, CompiledModel, Options
 from .compiler import compile_graph as compile
+from .from_onnx import from_onnx
+from .from_tflite import from_tflite
 from .graph import Graph, Node, from_keras
 from .simulate import Simulator, simulate
+from .tidy import with_scaling
 from .v3 import ConvLayer, CpuLayer, Kmodel, read, write
 from .verify import verify
 
@@ -28,10 +31,13 @@ __all__ = [
     "Simulator",
     "compile",
     "from_keras",
+    "from_onnx",
+    "from_tflite",
     "info",
     "read",
     "simulate",
     "verify",
+    "with_scaling",
     "write",
 ]
 
