@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from ..errors import UserError
 from .layout import RAM_LINES, MapLayout, group_lines, map_lines
+from .lifetimes import Owners, Tensor
 from .registers import Registers, weight_loads
 from .v3 import EIGHT_BIT_WEIGHTS, ConvLayer, CpuLayer, Kmodel, LayerType
 
@@ -18,6 +19,16 @@ Span = tuple[int, int, str]
 
 
 def verify(model: Kmodel) -> None:
+    """Check every address of `model`, and that every layer reads what was written for it.
+
+    Raises:
+        UserError: `kmodel_unsafe`, naming the layer and what does not fit.
+    """
+    check_addresses(model)
+    check_lifetimes(model)
+
+
+def check_addresses(model: Kmodel) -> None:
     """Check every address of `model` against the memory that it asks for.
 
     Raises:
@@ -30,7 +41,7 @@ def verify(model: Kmodel) -> None:
     if model.main_memory > MAX_MAIN_MEMORY:
         raise UserError("kmodel_unsafe", where="header", found=f"{model.main_memory} bytes")
     for index, layer in enumerate(model.layers):
-        where = f"layer {index} ({layer.type.name})"
+        where = _name(index, layer)
         if isinstance(layer, ConvLayer):
             _check_conv(layer, where)
         else:
@@ -44,6 +55,67 @@ def verify(model: Kmodel) -> None:
     for start, size in model.outputs:
         if start + size > model.main_memory or size == 0 or size % 4:
             _fail("outputs", f"{start}+{size} of {model.main_memory} bytes")
+
+
+def check_lifetimes(model: Kmodel) -> None:
+    """Check that no layer reads what nobody wrote, or a tensor that was partly overwritten.
+
+    What the first layer reads is the picture (or the list of floats) that the board puts there.
+
+    Raises:
+        UserError: `kmodel_unsafe`.
+    """
+    main, kpu = Owners("bytes"), Owners("KPU RAM lines")
+    for index, layer in enumerate(model.layers):
+        where = _name(index, layer)
+        floats = [layer.type in kinds for kinds in (_FLOAT_IN | _JOINS, _FLOAT_OUT | _JOINS)]
+        for owners, spans, read, wrote in (
+            (kpu, list(_kpu_spans(layer)), False, False),
+            (main, list(_main_spans(layer)), *floats),
+        ):
+            for start, end, what in spans:
+                if what not in _WRITTEN:
+                    if index == 0:
+                        owners.write(Tensor(start, end, "the input", read))
+                    if problem := owners.read((start, end), read):
+                        _fail(where, problem)
+            for start, end, what in spans:
+                if what in _WRITTEN:
+                    owners.write(Tensor(start, end, where, wrote))
+        _check_in_place(layer, where)
+    for start, size in model.outputs:
+        if problem := main.read_output((start, start + size)):
+            _fail("outputs", problem)
+
+
+_WRITTEN = ("output", "result")
+_JOINS = {LayerType.CONCAT}
+_FORWARD = {
+    LayerType.ADD,
+    LayerType.QUANTIZED_ADD,
+    LayerType.REQUANTIZE,
+    LayerType.QUANTIZE,
+    LayerType.SOFTMAX,
+    LayerType.L2_NORMALIZATION,
+    LayerType.LOGISTIC,
+    LayerType.GLOBAL_AVERAGE_POOL2D,
+    LayerType.K210_REMOVE_PADDING,
+}
+"""Layers whose next result never lies behind the next value that they read, in the same place."""
+
+
+def _check_in_place(layer: ConvLayer | CpuLayer, where: str) -> None:
+    """Refuse a layer whose result destroys what it has yet to read."""
+    spans = list(_main_spans(layer))
+    for start, end, what in spans:
+        for at, until, _ in (one for one in spans if one[2] in _WRITTEN):
+            overlap = what not in _WRITTEN and start < until and at < end
+            if overlap and not (layer.type in _FORWARD and at <= start):
+                _fail(where, f"its result at {at}..{until} overwrites its {what} at {start}..{end}")
+
+
+def _name(index: int, layer: ConvLayer | CpuLayer) -> str:
+    return f"layer {index} ({layer.type.name})"
 
 
 def _fail(where: str, found: str) -> None:
@@ -141,7 +213,8 @@ def _main_spans(layer: ConvLayer | CpuLayer) -> Iterator[Span]:
     if isinstance(layer, ConvLayer):
         if layer.flags & 1:
             channels, height, width = layer.registers.out_shape
-            yield layer.main_output, layer.main_output + channels * height * width, "result"
+            size = _words(channels * height * width)
+            yield layer.main_output, layer.main_output + size, "result"
         return
     for name, size in _sizes(layer):
         start = layer[name]
@@ -151,12 +224,19 @@ def _main_spans(layer: ConvLayer | CpuLayer) -> Iterator[Span]:
             yield start, start + size, "part"
 
 
+def _words(size: int) -> int:
+    """Round up to whole 8-byte words, as DMA writes them."""
+    return -(-size // 8) * 8
+
+
 def _sizes(layer: CpuLayer) -> list[tuple[str, int]]:
     """Return the main-memory fields of a CPU layer and how many bytes each is read or written."""
     inside, outside = _counts(layer)
     wide_in, wide_out = (4 if layer.type in kinds else 1 for kinds in (_FLOAT_IN, _FLOAT_OUT))
     sizes = {"input": wide_in * inside, "a": wide_in * inside, "b": wide_in * inside}
     sizes["output"] = wide_out * outside
+    if layer.type is LayerType.QUANTIZED_ADD:
+        sizes["output"] = _words(outside)  # the runtime adds eight at a time
     return [(name, size) for name, size in sizes.items() if name in layer.values]
 
 

@@ -34,16 +34,33 @@ def classifier(seed=0):
     return Kmodel(layers, ((32, 12),), 256 + 1024)
 
 
+READS_FLOATS = {
+    LayerType.ADD,
+    LayerType.GLOBAL_AVERAGE_POOL2D,
+    LayerType.AVERAGE_POOL2D,
+    LayerType.QUANTIZE,
+    LayerType.L2_NORMALIZATION,
+    LayerType.SOFTMAX,
+    LayerType.LOGISTIC,
+    LayerType.CONCAT,
+    LayerType.FULLY_CONNECTED,
+    LayerType.TENSORFLOW_FLATTEN,
+    LayerType.RESIZE_NEAREST_NEIGHBOR,
+}
+
+
 def one_of_each():
-    """A file with every layer type; its layers do nothing sensible together."""
+    """A file with every layer type: a convolution leaves 256 bytes, then 64 floats of them, and
+    each other layer reads the start of one of these and writes to a place of its own."""
     plane = {"width": 4, "height": 3, "channels": 2}
     resize = {"in_w": 2, "in_h": 2, "out_w": 4, "out_h": 6, "channels": 2}
     pools = dict.fromkeys(["kernel_w", "kernel_h", "stride_w", "stride_h", "out_w", "out_h"], 2)
     pools |= {"in_w": 4, "in_h": 4, "in_c": 3, "out_c": 3}
     parts = np.array([[0, 8], [16, 4]], "<u4")
+    floats = parts + np.array([256, 0], "<u4")
     tables = {
         LayerType.REQUANTIZE: np.arange(256, dtype=np.uint8)[::-1],
-        LayerType.CONCAT: parts,
+        LayerType.CONCAT: floats,
         LayerType.QUANTIZED_CONCAT: parts,
         LayerType.FULLY_CONNECTED: np.arange(8, dtype="<f4"),
         LayerType.CHANNELWISE_DEQUANTIZE: np.array([[0.5, -1], [2, 3], [1, 0]], "<f4"),
@@ -55,7 +72,7 @@ def one_of_each():
         LayerType.QUANTIZED_MAX_POOL2D: pools,
         LayerType.AVERAGE_POOL2D: pools,
         LayerType.QUANTIZE: {"count": 5, "scale": 0.5, "bias": 1.0},
-        LayerType.DEQUANTIZE: {"count": 5, "scale": 0.5, "bias": 1.0},
+        LayerType.DEQUANTIZE: {"count": 64, "scale": 0.5, "bias": 1.0},
         LayerType.REQUANTIZE: {"count": 5},
         LayerType.CONCAT: {"inputs": 2},
         LayerType.QUANTIZED_CONCAT: {"inputs": 2},
@@ -68,7 +85,14 @@ def one_of_each():
         LayerType.CHANNELWISE_DEQUANTIZE: {"channels": 3, "channel_size": 2},
     }
     layers = [random_layer(np.random.default_rng(1), (3, 8, 8), 4)]
-    for kind in LayerType:
-        if kind is not LayerType.K210_CONV:
-            layers.append(cpu(kind, tables.get(kind), **fields.get(kind, {"channels": 3})))
-    return Kmodel(tuple(layers), ((0, 20), (64, 8)), 4096, max_start_line=77)
+    kinds = [kind for kind in LayerType if kind is not LayerType.K210_CONV]
+    kinds.sort(key=lambda kind: kind is not LayerType.DEQUANTIZE)
+    for number, kind in enumerate(kinds):
+        values = fields.get(kind, {"channels": 3})
+        source = 256 if kind in READS_FLOATS else 0
+        names = set(_BODIES[kind][0].split())
+        values = values | dict.fromkeys(names & {"input", "a", "b"}, source)
+        if "output" in names:
+            values["output"] = 256 + 256 * number
+        layers.append(cpu(kind, tables.get(kind), **values))
+    return Kmodel(tuple(layers), ((0, 20), (64, 8)), 8192, max_start_line=77)

@@ -12,6 +12,8 @@ from small_files import classifier, cpu
 from host.errors import UserError
 from host.kmodel import Kmodel, Simulator, simulate, write
 from host.kmodel.cpu_layers import CPU_LAYERS, Memory, carry_shift
+from host.kmodel.kpu import ConvPlan
+from host.kmodel.simulate import run_conv
 from host.kmodel.v3 import LayerType
 
 F4 = np.float32
@@ -66,11 +68,14 @@ def test_bytes_come_out_where_the_last_layer_gives_bytes():
 def test_the_next_layer_reads_what_lies_in_kpu_ram():
     """A source line that is wrong by one gives another answer, as on the chip."""
     model = classifier(9)
-    second = model.layers[1]
-    moved = replace(second, registers=replace(second.registers, src_line=1))
-    images = np.random.default_rng(10).integers(0, 256, (1, 8, 8, 3), dtype=np.uint8)
-    wrong = replace(model, layers=(model.layers[0], moved, *model.layers[2:]))
-    assert (simulate(write(model), images)[0] != simulate(write(wrong), images)[0]).any()
+    memory = Memory(2, model.main_memory)
+    memory.kpu[:] = np.random.default_rng(10).integers(0, 256, memory.kpu.shape, dtype=np.uint8)
+    second, results = model.layers[1], []
+    for line in (0, 1):
+        layer = replace(second, registers=replace(second.registers, src_line=line))
+        run_conv(memory, layer, ConvPlan(layer))
+        results.append(memory.get(0, 256).copy())
+    assert (results[0] != results[1]).any()
 
 
 def test_half_up_changes_ties():
