@@ -99,9 +99,18 @@ def read_network(path: Path) -> Graph:
         return from_onnx(path)
     if suffix == ".tflite":
         return from_tflite(path.read_bytes(), path.name)
+    return _from_keras(path)
+
+
+def _from_keras(path: Path) -> Graph:
     from ..trainer.load import load_keras  # noqa: PLC0415 - loads TensorFlow
 
-    return kmodel.from_keras(load_keras(path))
+    model = load_keras(path)
+    shape = getattr(model, "input_shape", None)
+    sizes = shape[1:] if isinstance(shape, tuple) and len(shape) == 4 else (0,)
+    if not all(sizes) or sizes[-1] not in (1, 3):
+        raise UserError("kmodel_network_input", path.name, found=str(shape))
+    return kmodel.from_keras(model)
 
 
 def read_calibration(

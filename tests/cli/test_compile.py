@@ -185,6 +185,16 @@ def test_a_file_that_is_no_network(suffix, keras, tmp_path):
     assert error.value.code == "kmodel_model_unreadable"
 
 
+@pytest.mark.parametrize("shapes", [[(None, None, 3)], [(SIDE, SIDE, 4)], [(9,)], [(8, 8, 3)] * 2])
+def test_a_keras_network_must_read_one_picture(shapes, keras, tmp_path):
+    inputs = [keras.Input(shape) for shape in shapes]
+    joined = keras.layers.Add()(inputs) if len(inputs) > 1 else inputs[0]
+    keras.Model(inputs, keras.layers.ReLU()(joined)).save(tmp_path / "m.keras")
+    with pytest.raises(UserError) as error:
+        read_network(tmp_path / "m.keras")
+    assert error.value.code == "kmodel_network_input"
+
+
 def test_code_inside_a_file_is_not_run(keras, photos, tmp_path):
     layers = [keras.Input((SIDE, SIDE, 3)), keras.layers.Lambda(lambda x: x * 2)]
     keras.Sequential(layers).save(tmp_path / "m.keras")

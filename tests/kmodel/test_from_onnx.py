@@ -233,6 +233,7 @@ def test_branches(tmp_path):
     joining = next(node for node in made.values() if node.op == "concat")
     assert joining.inputs[1] == both
     assert made["relu_1"].inputs == ()
+    agrees(file, tmp_path)
 
 
 @pytest.mark.parametrize("way", ["asymmetric", "half_pixel", "pytorch_half_pixel"])
@@ -242,6 +243,7 @@ def test_pixels_repeated(way, tmp_path):
     file.add("Resize", "", file.constant([1, 1, 2, 2]), mode="nearest",
              coordinate_transformation_mode=way, nearest_mode=rounding)  # fmt: skip
     assert nodes(file, tmp_path)[-1].attrs == {"scale": (2, 2)}
+    agrees(file, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -258,14 +260,22 @@ def test_pixels_repeated(way, tmp_path):
         (lambda f: f.add("Mul", f.add("Add", f.constant(3)).clip().x, reads="conv_0")
          .add("Div", f.constant(6)), "hard_swish"),
         (lambda f: f.clip(0, np.inf), "relu"),
+        (lambda f: f.clip(0, 2.5), "relu_max"),
+        (lambda f: f.clip(-1, 1), "hard_tanh"),
+        (lambda f: f.add("Elu", alpha=0.5), "elu"),
+        (lambda f: f.add("Selu"), "selu"),
+        (lambda f: f.add("Softplus"), "softplus"),
+        (lambda f: f.add("Mul", f.add("Softplus").add("Tanh").x, reads="conv_0"), "mish"),
         (lambda f: f.clip(0, np.finfo(np.float32).max), "relu"),
         (lambda f: f.add("PRelu", f.constant([0.25])), "leaky"),
     ],
 )  # fmt: skip
 def test_activations(build, kind, tmp_path):
-    made = nodes(build(File().conv(8)), tmp_path)
+    file = build(File().conv(8))
+    made = nodes(file, tmp_path)
     assert [node.op for node in made] == ["conv", "activation"]
     assert made[1].attrs["kind"] == kind
+    agrees(file, tmp_path)
 
 
 def test_what_does_nothing_is_left_out(tmp_path):
@@ -284,7 +294,7 @@ def test_what_does_nothing_is_left_out(tmp_path):
         (lambda f: f.conv(6, group=3, name="wrong"), "depthwise"),
         (lambda f: f.conv(8, 1, pads=[1] * 4, name="wrong"), "1x1"),
         (lambda f: f.conv(8).add("LeakyRelu", alpha=1.5, name="wrong"), "1.5"),
-        (lambda f: f.conv(8).add("Clip", f.constant(-1), f.constant(1), name="wrong"), "-1"),
+        (lambda f: f.conv(8).add("Clip", f.constant(-2), f.constant(1), name="wrong"), "-2"),
         (lambda f: f.conv(8).add("MaxPool", kernel_shape=[3, 3], strides=[2, 2], name="wrong"),
          "(3, 3)"),
         (lambda f: f.conv(8).add("Mul", f.x, name="wrong"), "product"),
