@@ -251,6 +251,10 @@ def _activation(kind: str) -> Callable[[Builder, Op], Value]:
     return lambda build, op: build.activation(op.name, op.value, kind)
 
 
+def _gelu(build: Builder, op: Op) -> Value:
+    return build.activation(op.name, op.value, "gelu_tanh" if op.options.approximate else "gelu")
+
+
 def _leaky(build: Builder, op: Op) -> Value:
     return build.activation(op.name, op.value, "leaky", float(op.options.alpha))
 
@@ -344,6 +348,7 @@ FOLDED: dict[str, Callable[[Op], Any]] = {
 """What files work out from constants: shapes and weights."""
 
 HANDLERS: dict[str, Callable[[Builder, Op], Value]] = {
+    "ABS": _activation("abs"),
     "ADD": _sum(1.0),
     "AVERAGE_POOL_2D": _pool("mean_pool"),
     "CAST": _nothing,
@@ -351,7 +356,10 @@ HANDLERS: dict[str, Callable[[Builder, Op], Value]] = {
     "CONV_2D": _conv,
     "DEPTHWISE_CONV_2D": _conv,
     "DIV": _div,
+    "ELU": _activation("elu"),
+    "EXP": _activation("exp"),
     "FULLY_CONNECTED": _dense,
+    "GELU": _gelu,
     "HARD_SWISH": _activation("hard_swish"),
     "LEAKY_RELU": _leaky,
     "LOGISTIC": _activation("sigmoid"),
@@ -363,6 +371,7 @@ HANDLERS: dict[str, Callable[[Builder, Op], Value]] = {
     "PRELU": _prelu,
     "RELU": _activation("relu"),
     "RELU6": _activation("relu6"),
+    "RELU_N1_TO_1": _activation("hard_tanh"),
     "RESHAPE": _reshape,
     "RESIZE_NEAREST_NEIGHBOR": _resize,
     "SOFTMAX": _softmax,

@@ -116,12 +116,18 @@ class Builder:
         return self.emit(name, "activation", [value], attrs)
 
     def clip(self, name: str, value: Value, low: float, high: float) -> Value:
-        """Add what limits values: ReLU or ReLU6."""
-        kind = {(0, 6): "relu6", (0, math.inf): "relu", (-math.inf, math.inf): "linear"}.get(
-            tuple(math.copysign(math.inf, one) if abs(one) > 1e30 else one for one in (low, high))
-        )
+        """Add what limits values: ReLU with any maximum, or -1 to 1."""
+        low, high = (math.copysign(math.inf, x) if abs(x) > 1e30 else x for x in (low, high))
+        kind = {
+            (0, 6): "relu6",
+            (0, math.inf): "relu",
+            (-1, 1): "hard_tanh",
+            (-math.inf, math.inf): "linear",
+        }.get((low, high))
+        if low == 0 < high < math.inf and kind is None:
+            return self.activation(name, value, "relu_max", high)
         if kind is None:
-            raise refuse(name, f"limits {low:g} and {high:g}", "ReLU (from 0) or ReLU6 (0 to 6)")
+            raise refuse(name, f"limits {low:g} and {high:g}", "limits from 0 up, or -1 to 1")
         return self.activation(name, value, kind)
 
     def product(self, name: str, a: Value, b: Value) -> Value:
@@ -142,7 +148,11 @@ class Builder:
         kinds = [node.attrs.get("kind", node.op) for node in reversed(chain)]
         if gate != x or not x:
             return "", 1.0
-        simple = {("sigmoid",): "silu", ("hard_sigmoid",): "hard_swish"}.get(tuple(kinds), "")
+        simple = {
+            ("sigmoid",): "silu",
+            ("hard_sigmoid",): "hard_swish",
+            ("softplus", "tanh"): "mish",
+        }.get(tuple(kinds), "")
         if simple or kinds[:2] != ["batch_norm", "relu6"] or len(kinds) > 3:
             return simple, 1.0
         numbers = [node.arrays for node in reversed(chain) if node.op == "batch_norm"]

@@ -154,6 +154,24 @@ def _activation(kind: str) -> Callable[[Builder, Op], Value]:
     return lambda build, op: build.activation(op.name, op.value, kind)
 
 
+def _elu(kind: str) -> Callable[[Builder, Op], Value]:
+    return lambda build, op: build.activation(
+        op.name, op.value, kind, float(op.attrs.get("alpha", 1.0))
+    )
+
+
+def _selu(build: Builder, op: Op) -> Value:
+    alpha, gamma = op.attrs.get("alpha", 1.67326), op.attrs.get("gamma", 1.0507)
+    if abs(alpha - 1.67326) > 1e-3 or abs(gamma - 1.0507) > 1e-3:
+        raise refuse(op.name, f"Selu {alpha:g}, {gamma:g}", "alpha 1.67326, gamma 1.0507")
+    return build.activation(op.name, op.value, "selu")
+
+
+def _gelu(build: Builder, op: Op) -> Value:
+    tanh = _text(op.attrs.get("approximate"), "none") == "tanh"
+    return build.activation(op.name, op.value, "gelu_tanh" if tanh else "gelu")
+
+
 def _pool(kind: str) -> Callable[[Builder, Op], Value]:
     def read(build: Builder, op: Op) -> Value:
         value, window = _map(op, op.value), op.attrs["kernel_shape"]
@@ -276,16 +294,21 @@ def _nothing(build: Builder, op: Op) -> Value:
 
 
 HANDLERS: dict[str, Callable[[Builder, Op], Tensor]] = {
+    "Abs": _activation("abs"),
     "Add": _sum(1.0),
     "AveragePool": _pool("mean_pool"),
     "BatchNormalization": _batch_norm,
     "Cast": _nothing,
+    "Celu": _elu("celu"),
     "Clip": _clip,
     "Concat": _concat,
     "Conv": _conv,
     "Div": _div,
     "Dropout": _nothing,
+    "Elu": _elu("elu"),
+    "Exp": _activation("exp"),
     "Flatten": _flatten,
+    "Gelu": _gelu,
     "Gemm": _gemm,
     "GlobalAveragePool": _global_mean,
     "HardSigmoid": _hard_sigmoid,
@@ -296,6 +319,7 @@ HANDLERS: dict[str, Callable[[Builder, Op], Tensor]] = {
     ),
     "MatMul": _matmul,
     "MaxPool": _pool("max_pool"),
+    "Mish": _activation("mish"),
     "Mul": _mul,
     "PRelu": _prelu,
     "Pad": _pad,
@@ -303,9 +327,12 @@ HANDLERS: dict[str, Callable[[Builder, Op], Tensor]] = {
     "Relu": _activation("relu"),
     "Reshape": _reshape,
     "Resize": _resize,
+    "Selu": _selu,
     "Shape": _shape,
     "Sigmoid": _activation("sigmoid"),
     "Softmax": _softmax,
+    "Softplus": _activation("softplus"),
+    "Softsign": _activation("softsign"),
     "Squeeze": _squeeze,
     "Sub": _sum(-1.0),
     "Sum": _sum(1.0),
