@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from ..kmodel.describe import (
 )
 from ..kmodel.diff import Difference, diff
 from ..kmodel.plot import plot
+from .result_types import LayerRow
 from .tryout import read_picture
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp")
@@ -105,6 +106,25 @@ def layer_errors(data: bytes, float_folder: Path, images: list[Path]) -> tuple[L
     model = load(float_folder)
     pictures = _pictures(data, images, model.card.fit)
     return tuple(sqnr.layer_errors(kmodel.from_keras(model.model), data, pictures))
+
+
+def layer_rows(data: bytes, errors: Sequence[LayerError]) -> list[LayerRow]:
+    """Return every layer of a kmodel with its error, as the result page shows it."""
+    known = {number: error for error in errors for number in error.numbers}
+    rows: list[LayerRow] = []
+    for one in layer_table(kmodel.read(data)):
+        error = known.get(one.number)
+        rows.append(
+            {
+                "name": error.name if error else one.kind,
+                "kind": f"{one.kind} {one.pool}".strip(),
+                "in": list(one.in_shape),
+                "out": list(one.out_shape),
+                "ms": round(one.ms, 3),
+                "sqnr_db": round(error.sqnr_db, 1) if error else None,
+            }
+        )
+    return rows
 
 
 def find_pictures(places: Iterable[Path]) -> list[Path]:

@@ -14,6 +14,8 @@ from ..errors import UserError
 from ..files import atomic_write
 
 FOLDER = "thumbnails"
+LAYERS = "report/layers.png"
+"""The drawing of a job's kmodel, inside the job's folder."""
 SIDE = 192
 QUALITY = 85
 

@@ -23,12 +23,16 @@ from ..datasets.split import split
 from ..deploy import firmware, kfpkg, package, sdcard
 from ..errors import Finding, UserError
 from ..files import atomic_write
+from ..kmodel.plot import plot
+from ..kmodel.sqnr import layer_errors
 from ..trainer import runtime
 from ..trainer.evaluate import ClassifierReport, evaluate_classifier
 from ..trainer.options import TrainOptions, options_for
 from ..trainer.pictures import read_pictures
 from . import canmv
-from .result_types import Result
+from .model_file import layer_rows
+from .pictures import LAYERS
+from .result_types import LayerRow, Result
 from .sampling import stratified
 from .spec import JobSpec
 
@@ -54,6 +58,8 @@ VALIDATION = 0.2
 CALIBRATION = 128
 """Most pictures that set the activation ranges; taken evenly from all classes."""
 BATCH = 32
+LAYER_PICTURES = 2
+"""Pictures on which the error of the layers is measured."""
 WORST = 12
 """Pictures in the gallery of the worst."""
 
@@ -141,6 +147,7 @@ def run(folder: Path, spec: JobSpec, report: Listener) -> dict[str, Any]:
     flash = kfpkg.build(packed, folder / KFPKG, image)
     _draw(folder / REPORT, dataset, model, reports)
     result = _result(dataset, compiled, reports, model, (sd_zip, flash))
+    result.get("report", {})["layers"] = _layers(folder, dataset, model, compiled)
     if dataset.root.is_relative_to(folder):  # so that the job's folder can be moved
         result.get("report", {})["pictures"] = dataset.root.relative_to(folder).as_posix()
     if spec.canmv:
@@ -325,6 +332,18 @@ def _draw(
     }
     for name, png in drawn.items():
         atomic_write(folder / name, png)
+
+
+def _layers(
+    folder: Path, dataset: Dataset, model: FloatModel, compiled: kmodel.CompiledModel
+) -> list[LayerRow]:
+    """Draw the kmodel and return its layers, with their error on a few validation pictures."""
+    chosen = stratified(dataset.of_split("valid"), 1)[:LAYER_PICTURES]
+    pictures = read_pictures(dataset, chosen, model.card.size, model.card.fit)
+    graph = kmodel.from_keras(model.model)
+    errors = layer_errors(graph, compiled.data, pictures, compiled.layers)
+    atomic_write(folder / LAYERS, plot(compiled.data, package.KMODEL, errors))
+    return layer_rows(compiled.data, errors)
 
 
 def _result(

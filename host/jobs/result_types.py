@@ -41,6 +41,21 @@ class Curve(TypedDict):
     valid_accuracy: NotRequired[float]
 
 
+LayerRow = TypedDict(
+    "LayerRow",
+    {
+        "name": str,
+        "kind": str,
+        "in": list[int],
+        "out": list[int],
+        "ms": float,
+        "sqnr_db": float | None,
+    },
+)
+"""A layer of the kmodel: `in` and `out` are channels, height, width or a number of values, `ms`
+is an estimate, `sqnr_db` the signal to quantization noise of a KPU layer (None: the CPU's)."""
+
+
 class Report(TypedDict):
     """`ClassifierReport.as_dict()` of the float model and of the simulated kmodel.
 
@@ -50,6 +65,7 @@ class Report(TypedDict):
     float: dict[str, Any]
     int8: dict[str, Any]
     pictures: NotRequired[str]
+    layers: NotRequired[list[LayerRow]]
 
 
 class Canmv(TypedDict):

@@ -115,6 +115,15 @@ def worst(job_id: str, number: int) -> Response:
     return Response(data, content_type="image/jpeg")
 
 
+@blueprint.get("/jobs/<job_id>/layers.png")
+def layers(job_id: str) -> Response:
+    """Send the drawing of the job's kmodel."""
+    path = host().store.folder(job_id) / pictures.LAYERS
+    if host().store.get(job_id).state != "done" or not path.is_file():
+        raise UserError("picture_missing", path.name)
+    return send_file(path, "image/png")
+
+
 def _page_of(state: str) -> str:
     pages = {"queued": "live", "running": "live", "done": "result"}
     return pages.get(state, "check")

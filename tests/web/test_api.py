@@ -28,9 +28,16 @@ def test_a_job_runs_to_its_downloads(client, post, here, job_id):
     worst = client.get(f"/jobs/{job_id}/worst/0.jpg")
     assert worst.content_type == "image/jpeg"
     assert worst.data.startswith(b"\xff\xd8")
+    drawing = client.get(f"/jobs/{job_id}/layers.png")
+    assert drawing.content_type == "image/png"
+    assert drawing.data.startswith(b"\x89PNG")
     page = client.get(f"/jobs/{job_id}").text
-    for text in ("95.8 %", "96.7 %", "heat-9", "too large", "files/sd.zip"):
+    for text in ("95.8 %", "96.7 %", "heat-9", "too large", "files/sd.zip", "32×112×112", "38.2"):
         assert text in page
+
+
+def test_a_job_that_is_not_done_has_no_drawing(client, job_id):
+    assert client.get(f"/jobs/{job_id}/layers.png").status_code == 404
 
 
 def test_another_training_does_not_show_the_pictures_of_the_last(client, post, here, job_id):
