@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
 import numpy as np
+from threadpoolctl import ThreadpoolController
 
 BLOCK_VALUES = 1 << 16
 """Values that one thread works on at a time: a float32 block stays in a core's cache."""
@@ -20,6 +21,11 @@ BLOCK_VALUES = 1 << 16
 @cache
 def _pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(min(4, os.cpu_count() or 1), "kmodel")
+
+
+@cache
+def _blas() -> ThreadpoolController:
+    return ThreadpoolController()
 
 
 def blocks(shape: tuple[int, ...]) -> Iterator[tuple[int, slice]]:
@@ -42,11 +48,28 @@ def for_blocks(shape: tuple[int, ...], work: Callable[[int, slice], None]) -> No
         future.result()
 
 
+def for_pictures(count: int, work: Callable[[int], object]) -> None:
+    """Call `work(picture)`, mostly BLAS, for every picture, on all cores.
+
+    Each picture keeps to one thread: BLAS's own threads wait for each other in busy loops, and a
+    core that other work takes half of then stops them all.
+    """
+    if count < 2:
+        for picture in range(count):
+            work(picture)
+        return
+    with _blas().limit(limits=1, user_api="blas"):
+        for future in [_pool().submit(work, picture) for picture in range(count)]:
+            future.result()
+
+
 def pointwise(x: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Sum over channels: x (n, in, h, w), weights (out, in) of one float dtype."""
     count, channels, height, width = x.shape
     flat = x.reshape(count, channels, height * width)
-    return np.matmul(weights, flat).reshape(count, len(weights), height, width)
+    out = np.empty((count, len(weights), height * width), np.result_type(x, weights))
+    for_pictures(count, lambda picture: np.matmul(weights, flat[picture], out=out[picture]))
+    return out.reshape(count, len(weights), height, width)
 
 
 def padded(x: np.ndarray, value: float, dtype: type = np.float32) -> np.ndarray:
@@ -61,13 +84,16 @@ def full3x3(x: np.ndarray, weights: np.ndarray, stride: int) -> np.ndarray:
     """3x3 sum over all channels: x bordered (n, in, h+2, w+2), weights (out, in, 3, 3)."""
     count, channels = x.shape[:2]
     height, width = ((side - 2 + stride - 1) // stride for side in x.shape[2:])
-    columns = np.empty((channels, 9, height, width), x.dtype)
     out = np.empty((count, len(weights), height * width), x.dtype)
     matrix = weights.reshape(len(weights), -1)
-    for picture in range(count):
+
+    def work(picture: int) -> None:
+        columns = np.empty((channels, 9, height, width), x.dtype)
         for tap in range(9):
             columns[:, tap] = _shifted(x[picture], tap, height, width, stride)
         np.matmul(matrix, columns.reshape(channels * 9, -1), out=out[picture])
+
+    for_pictures(count, work)
     return out.reshape(count, len(weights), height, width)
 
 
