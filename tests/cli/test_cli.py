@@ -78,6 +78,11 @@ def test_train_answers_with_one_object(trained):
     assert result["ram_bytes"] > result["kmodel_bytes"]
     assert result["ms"] > 0 and result["seconds"] > 0
     assert (out / "report" / "confusion.png").read_bytes().startswith(b"\x89PNG")
+    assert (out / "report" / "layers.png").read_bytes().startswith(b"\x89PNG")
+    layers = result["report"]["layers"]
+    assert [one["name"] for one in layers[:2]] == ["conv1", "conv_dw_1"]
+    assert all(one["sqnr_db"] > 10 for one in layers if one["sqnr_db"] is not None)
+    assert abs(sum(one["ms"] for one in layers) - result["ms"]) < 0.2
     with zipfile.ZipFile(result["sd_zip"]) as card:
         assert {"boot.py", "m.kmodel", "labels.txt", "start.jpg", "README.txt"} <= set(
             card.namelist()
