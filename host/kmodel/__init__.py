@@ -1,4 +1,4 @@
-"""Kmodel V3 for the Kendryte K210: compile, read, check and simulate. Needs numpy only.
+"""Kmodel V3 for the Kendryte K210: compile, read, check and simulate. Needs numpy, threadpoolctl.
 
 >>> graph = from_keras(model)
 >>> compiled = compile(graph, calibration)      # uint8 (n, height, width, channels)

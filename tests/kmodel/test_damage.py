@@ -114,3 +114,13 @@ def test_real_files_with_flipped_headers(real_kmodels, name):
             changed[place] ^= 1 << int(rng.integers(8))
         outcomes[try_all(bytes(changed), simulate=False)] += 1
     assert outcomes[False] > 10
+
+
+@pytest.mark.slow
+@settings(max_examples=3000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.sampled_from(SMALL), st.lists(places, min_size=1, max_size=6))
+def test_flipped_bits_for_long(data, bits):
+    changed = bytearray(data)
+    for bit in bits:
+        changed[bit // 8 % len(data)] ^= 1 << bit % 8
+    try_all(bytes(changed))
