@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from ..errors import UserError
+from .file_op import Tensor
 from .graph import Graph
 from .normalise import Builder
-from .onnx_ops import HANDLERS, Op, Tensor
+from .onnx_ops import HANDLERS, Op
 from .values import Value, refuse
 
 QUANTIZED = {

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import UserError
+from .file_op import FileOp, Tensor, div, mul, sum_of
 from .graph import Graph
 from .normalise import Builder
 from .values import Value, refuse, reshape, squeeze, transpose
@@ -23,8 +24,6 @@ SCHEMA = Path("lite", "python", "schema_py_generated.py")
 MAGIC = b"TFL3"
 DTYPES = {0: "<f4", 1: "<f2", 2: "<i4", 3: "<u1", 4: "<i8", 6: "?", 7: "<i2", 9: "<i1"}
 """numpy's names of TFLite's tensor types."""
-
-Tensor = Value | np.ndarray | None
 
 
 def from_tflite(data: bytes, name: str = "model.tflite") -> Graph:
@@ -83,32 +82,10 @@ def _text(raw: Any) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Op:
-    """One operation of the file: the name of its result, its type, what it reads, its options."""
+class Op(FileOp):
+    """One operation of the file; its name is that of its result."""
 
-    name: str
-    kind: str
-    inputs: tuple[Tensor, ...]
     options: Any
-
-    @property
-    def value(self) -> Value:
-        """The first input, which must come from the picture."""
-        return self.at(0)
-
-    def at(self, index: int) -> Value:
-        """Return an input that must come from the picture."""
-        one = self.inputs[index]
-        if not isinstance(one, Value):
-            raise refuse(self.name, f"{self.kind} of a constant", "a value made of the picture")
-        return one
-
-    def constant(self, index: int) -> Any:
-        """Return a constant input as an array, None where there is none."""
-        one = self.inputs[index] if index < len(self.inputs) else None
-        if isinstance(one, Value):
-            raise refuse(self.name, f"{self.kind} with weights that are computed", "constants")
-        return one
 
 
 class _Reader:
@@ -223,30 +200,6 @@ def _dense(build: Builder, op: Op) -> Value:
     return build.dense(op.name, value, w.T, op.constant(2))
 
 
-def _sum(sign: float) -> Callable[[Builder, Op], Value]:
-    def read(build: Builder, op: Op) -> Value:
-        if all(isinstance(one, Value) for one in op.inputs):
-            if sign < 0:
-                raise refuse(op.name, "a difference of two maps", "a sum, or a constant")
-            return build.join(op.name, "add", [op.at(0), op.at(1)])
-        if isinstance(op.inputs[0], Value):
-            return build.scale_shift(op.name, op.value, 1.0, sign * op.constant(1))
-        return build.scale_shift(op.name, op.at(1), sign, op.constant(0))
-
-    return read
-
-
-def _mul(build: Builder, op: Op) -> Value:
-    if all(isinstance(one, Value) for one in op.inputs):
-        return build.product(op.name, op.value, op.at(1))
-    first = isinstance(op.inputs[0], Value)
-    return build.scale_shift(op.name, op.at(0 if first else 1), op.constant(1 if first else 0))
-
-
-def _div(build: Builder, op: Op) -> Value:
-    return build.scale_shift(op.name, op.value, 1 / np.asarray(op.constant(1), np.float64))
-
-
 def _activation(kind: str) -> Callable[[Builder, Op], Value]:
     return lambda build, op: build.activation(op.name, op.value, kind)
 
@@ -349,13 +302,13 @@ FOLDED: dict[str, Callable[[Op], Any]] = {
 
 HANDLERS: dict[str, Callable[[Builder, Op], Value]] = {
     "ABS": _activation("abs"),
-    "ADD": _sum(1.0),
+    "ADD": sum_of(1.0),
     "AVERAGE_POOL_2D": _pool("mean_pool"),
     "CAST": _nothing,
     "CONCATENATION": _concat,
     "CONV_2D": _conv,
     "DEPTHWISE_CONV_2D": _conv,
-    "DIV": _div,
+    "DIV": div,
     "ELU": _activation("elu"),
     "EXP": _activation("exp"),
     "FULLY_CONNECTED": _dense,
@@ -365,7 +318,7 @@ HANDLERS: dict[str, Callable[[Builder, Op], Value]] = {
     "LOGISTIC": _activation("sigmoid"),
     "MAX_POOL_2D": _pool("max_pool"),
     "MEAN": _mean,
-    "MUL": _mul,
+    "MUL": mul,
     "PAD": _pad,
     "PADV2": _pad,
     "PRELU": _prelu,
@@ -376,7 +329,7 @@ HANDLERS: dict[str, Callable[[Builder, Op], Value]] = {
     "RESIZE_NEAREST_NEIGHBOR": _resize,
     "SOFTMAX": _softmax,
     "SQUEEZE": _squeeze,
-    "SUB": _sum(-1.0),
+    "SUB": sum_of(-1.0),
     "TANH": _activation("tanh"),
     "TRANSPOSE": _transpose,
 }

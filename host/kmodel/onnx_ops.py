@@ -9,40 +9,16 @@ from typing import Any
 
 import numpy as np
 
+from .file_op import FileOp, Tensor, div, mul, sum_of
 from .normalise import Builder
 from .values import NO_PADS, Pads, Value, refuse, reshape, squeeze, transpose
 
-Tensor = Value | np.ndarray | None
-"""What a node reads: something made of the picture, a constant, or nothing."""
-
 
 @dataclass(frozen=True, slots=True)
-class Op:
-    """One node of the file: its name, its type, what it reads, its attributes."""
+class Op(FileOp):
+    """One node of the file."""
 
-    name: str
-    kind: str
-    inputs: tuple[Tensor, ...]
     attrs: dict[str, Any]
-
-    @property
-    def value(self) -> Value:
-        """The first input, which must come from the picture."""
-        return self.at(0)
-
-    def at(self, index: int) -> Value:
-        """Return an input that must come from the picture."""
-        one = self.inputs[index]
-        if not isinstance(one, Value):
-            raise refuse(self.name, f"{self.kind} of a constant", "a value made of the picture")
-        return one
-
-    def constant(self, index: int, default: Any = None) -> Any:
-        """Return a constant input as an array, or `default` where there is none."""
-        one = self.inputs[index] if index < len(self.inputs) else None
-        if isinstance(one, Value):
-            raise refuse(self.name, f"{self.kind} with weights that are computed", "constants")
-        return default if one is None else one
 
 
 def _text(value: Any, default: str) -> str:
@@ -95,30 +71,6 @@ def _matmul(build: Builder, op: Op) -> Value:
     if w.ndim != 2:
         raise refuse(op.name, f"weights of shape {w.shape}", "a matrix")
     return build.dense(op.name, op.value, w, None)
-
-
-def _sum(sign: float) -> Callable[[Builder, Op], Value]:
-    def read(build: Builder, op: Op) -> Value:
-        if all(isinstance(one, Value) for one in op.inputs):
-            if sign < 0:
-                raise refuse(op.name, "a difference of two maps", "a sum, or a constant")
-            return build.join(op.name, "add", [op.at(i) for i in range(len(op.inputs))])
-        if isinstance(op.inputs[0], Value):
-            return build.scale_shift(op.name, op.value, 1.0, sign * op.constant(1))
-        return build.scale_shift(op.name, op.at(1), sign, op.constant(0))
-
-    return read
-
-
-def _mul(build: Builder, op: Op) -> Value:
-    if all(isinstance(one, Value) for one in op.inputs):
-        return build.product(op.name, op.value, op.at(1))
-    first = isinstance(op.inputs[0], Value)
-    return build.scale_shift(op.name, op.at(0 if first else 1), op.constant(1 if first else 0))
-
-
-def _div(build: Builder, op: Op) -> Value:
-    return build.scale_shift(op.name, op.value, 1 / np.asarray(op.constant(1), np.float64))
 
 
 def _batch_norm(build: Builder, op: Op) -> Value:
@@ -295,7 +247,7 @@ def _nothing(build: Builder, op: Op) -> Value:
 
 HANDLERS: dict[str, Callable[[Builder, Op], Tensor]] = {
     "Abs": _activation("abs"),
-    "Add": _sum(1.0),
+    "Add": sum_of(1.0),
     "AveragePool": _pool("mean_pool"),
     "BatchNormalization": _batch_norm,
     "Cast": _nothing,
@@ -303,7 +255,7 @@ HANDLERS: dict[str, Callable[[Builder, Op], Tensor]] = {
     "Clip": _clip,
     "Concat": _concat,
     "Conv": _conv,
-    "Div": _div,
+    "Div": div,
     "Dropout": _nothing,
     "Elu": _elu("elu"),
     "Exp": _activation("exp"),
@@ -320,7 +272,7 @@ HANDLERS: dict[str, Callable[[Builder, Op], Tensor]] = {
     "MatMul": _matmul,
     "MaxPool": _pool("max_pool"),
     "Mish": _activation("mish"),
-    "Mul": _mul,
+    "Mul": mul,
     "PRelu": _prelu,
     "Pad": _pad,
     "ReduceMean": _reduce_mean,
@@ -334,8 +286,8 @@ HANDLERS: dict[str, Callable[[Builder, Op], Tensor]] = {
     "Softplus": _activation("softplus"),
     "Softsign": _activation("softsign"),
     "Squeeze": _squeeze,
-    "Sub": _sum(-1.0),
-    "Sum": _sum(1.0),
+    "Sub": sum_of(-1.0),
+    "Sum": sum_of(1.0),
     "Tanh": _activation("tanh"),
     "Transpose": _transpose,
     "Unsqueeze": _unsqueeze,
