@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,7 +28,7 @@ from ..kmodel.sqnr import layer_errors
 from ..trainer import runtime
 from ..trainer.evaluate import ClassifierReport, evaluate_classifier
 from ..trainer.options import TrainOptions, options_for
-from ..trainer.pictures import read_pictures
+from ..trainer.pictures import in_batches, read_pictures
 from . import canmv
 from .model_file import layer_rows
 from .pictures import LAYERS
@@ -57,7 +57,6 @@ SD_ZIP, KFPKG = "sd.zip", "model.kfpkg"
 VALIDATION = 0.2
 CALIBRATION = 128
 """Most pictures that set the activation ranges; taken evenly from all classes."""
-BATCH = 32
 LAYER_PICTURES = 2
 """Pictures on which the error of the layers is measured."""
 WORST = 12
@@ -268,14 +267,6 @@ def _compile(
     return kmodel.compile(graph, pictures, progress=lambda phase, part: progress.tell(part, phase))
 
 
-def _batches(
-    dataset: Dataset, samples: Sequence[Sample], options: TrainOptions
-) -> Iterator[np.ndarray]:
-    for first in range(0, len(samples), BATCH):
-        part = samples[first : first + BATCH]
-        yield read_pictures(dataset, part, options.size, options.fit)
-
-
 def _evaluate(
     dataset: Dataset,
     test: Dataset | None,
@@ -297,7 +288,7 @@ def _evaluate(
     reports = {}
     for prefix, source, samples in sets:
         scores: dict[str, list[np.ndarray]] = {"float": [], "int8": []}
-        for pictures in _batches(source, samples, options):
+        for _, pictures in in_batches(source, samples, options):
             scores["float"].append(model.predict(pictures))
             scores["int8"].append(simulator.run(pictures)[0])
             done += len(pictures)
