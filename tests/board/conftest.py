@@ -1,9 +1,9 @@
 """Fixtures of the board's tests."""
 
 import pytest
-from virtual import fake_kmodel
 
 from host.deploy.board import render
+from host.emulator.board import fake_kmodel
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -4,10 +4,10 @@ import io
 
 import numpy as np
 import pytest
-import virtual
 from PIL import Image
 
 from host.deploy.board import render
+from host.emulator import board as virtual
 
 DOG = (0.1, 0.85, 0.05)
 BOARDS = [virtual.BIT, virtual.CUBE, virtual.AMIGO, virtual.M5STICKV]

@@ -3,9 +3,9 @@
 import zipfile
 
 import pytest
-import virtual
 
 from host.deploy import package, sdcard
+from host.emulator import board as virtual
 from host.kmodel import ModelInfo
 
 LABELS = ("left arrow", "right arrow", 'it\'s "quoted"')

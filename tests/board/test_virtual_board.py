@@ -3,8 +3,9 @@
 import textwrap
 
 import pytest
-import virtual
 from PIL import Image
+
+from host.emulator import board as virtual
 
 START = """
 import sensor, lcd, image, KPU, uos, time

@@ -5,11 +5,11 @@ import zipfile
 
 import numpy as np
 import pytest
-import virtual
 from PIL import Image
 
 from host import kmodel
 from host.deploy import package, sdcard
+from host.emulator import board as virtual
 from host.kmodel import Graph, Node
 from samples.render import picture
 

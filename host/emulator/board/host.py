@@ -74,7 +74,7 @@ class Host:
                 while head := requests.read(8):
                     facts_size, data_size = struct.unpack("<II", head)
                     kind, facts = json.loads(requests.read(facts_size))
-                    answer, data = getattr(self, f"on_{kind}")(facts, requests.read(data_size))
+                    answer, data = getattr(self, f"_on_{kind}")(facts, requests.read(data_size))
                     text = json.dumps(answer).encode()
                     message = memoryview(struct.pack("<II", len(text), len(data)) + text + data)
                     while message:
@@ -82,16 +82,16 @@ class Host:
             except BaseException as error:
                 self.error = error
 
-    def on_font(self, facts: dict, data: bytes) -> tuple[Any, bytes]:
+    def _on_font(self, facts: dict, data: bytes) -> tuple[Any, bytes]:
         return {}, font_bits()
 
-    def on_end(self, facts: dict, data: bytes) -> tuple[Any, bytes]:
+    def _on_end(self, facts: dict, data: bytes) -> tuple[Any, bytes]:
         self.end = facts
         return {}, b""
 
     # The camera
 
-    def on_snapshot(self, facts: dict, data: bytes) -> tuple[Any, bytes]:
+    def _on_snapshot(self, facts: dict, data: bytes) -> tuple[Any, bytes]:
         pictures = self.scenario.camera
         number, self._snapshots = self._snapshots, self._snapshots + 1
         picture = pictures[min(number, len(pictures) - 1)] if pictures else test_picture(number)
@@ -107,7 +107,7 @@ class Host:
 
     # Pictures in files
 
-    def on_decode(self, facts: dict, data: bytes) -> tuple[Any, bytes]:
+    def _on_decode(self, facts: dict, data: bytes) -> tuple[Any, bytes]:
         try:
             picture = Image.open(io.BytesIO(data))
             picture.load()
@@ -117,7 +117,7 @@ class Host:
             return {"error": 0, "size": (0, 0)}, b""
         return {"error": 0, "size": picture.size}, to_565(picture)
 
-    def on_encode(self, facts: dict, data: bytes) -> tuple[Any, bytes]:
+    def _on_encode(self, facts: dict, data: bytes) -> tuple[Any, bytes]:
         buffer = io.BytesIO()
         picture = Image.fromarray(from_565(data, facts["size"]))
         picture.save(buffer, "JPEG", quality=facts["quality"])
@@ -133,13 +133,13 @@ class Host:
         self.frames.append((facts["ms"], self._panel.copy(), texts))
         return {}, b""
 
-    def on_panel(self, facts: dict, data: bytes) -> tuple[Any, bytes]:
+    def _on_panel(self, facts: dict, data: bytes) -> tuple[Any, bytes]:
         pixel = struct.pack("<H", facts["color"])
         color = tuple(int(v) for v in from_565(pixel, (1, 1))[0, 0])
         self._panel = Image.new("RGB", tuple(facts["size"]), color)
         return self._photograph(facts, [])
 
-    def on_display(self, facts: dict, data: bytes) -> tuple[Any, bytes]:
+    def _on_display(self, facts: dict, data: bytes) -> tuple[Any, bytes]:
         picture = Image.fromarray(from_565(data, facts["size"]))
         kept: list[list[Any]] = []
         if facts["pad"]:
@@ -150,7 +150,7 @@ class Host:
         self._panel.paste(picture, tuple(facts["at"]))
         return self._photograph(facts, kept + facts["texts"])
 
-    def on_text(self, facts: dict, data: bytes) -> tuple[Any, bytes]:
+    def _on_text(self, facts: dict, data: bytes) -> tuple[Any, bytes]:
         ink, paper = (
             tuple(int(v) for v in from_565(struct.pack("<H", c), (1, 1))[0, 0])
             for c in facts["colors"]
@@ -167,19 +167,19 @@ class Host:
 
     # The KPU
 
-    def on_flash_model(self, facts: dict, data: bytes) -> tuple[Any, bytes]:
+    def _on_flash_model(self, facts: dict, data: bytes) -> tuple[Any, bytes]:
         return {}, self.scenario.flash_models.get(facts["address"], b"\xff" * 64)
 
-    def on_loaded(self, facts: dict, data: bytes) -> tuple[Any, bytes]:
+    def _on_loaded(self, facts: dict, data: bytes) -> tuple[Any, bytes]:
         self.models = facts["open"]
         self.loaded.append(facts["source"])
         return {}, b""
 
-    def on_freed(self, facts: dict, data: bytes) -> tuple[Any, bytes]:
+    def _on_freed(self, facts: dict, data: bytes) -> tuple[Any, bytes]:
         self.models = facts["open"]
         return {}, b""
 
-    def on_forward(self, facts: dict, data: bytes) -> tuple[Any, bytes]:
+    def _on_forward(self, facts: dict, data: bytes) -> tuple[Any, bytes]:
         picture = self._camera_input if facts["camera"] else from_565(data, facts["size"])
         assert picture is not None
         kpu = self.scenario.kpu
