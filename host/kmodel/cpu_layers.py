@@ -1,9 +1,9 @@
 """The layers that the chip's CPU runs, on a model of its two memories.
 
 They do what Kendryte's standalone SDK does (lib/drivers/kpu.c; each docstring names the function),
-in float32 and in its order of additions. Where a build of the closed library in MaixPy was seen to
-differ, that is what is done here: a fused multiply-add in dequantize, and a multiplication by
-the reciprocal where a loop divides by one number (softmax, global average pooling).
+in float32 and in the order of additions of the library that MaixPy links: fused multiply-adds (see
+`float32`), and a multiplication by the reciprocal where a loop divides by one number (softmax,
+global average pooling).
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
+from . import float32
+from .float32 import F4, fma
 from .layout import LINE_BYTES, RAM_LINES, read_map, write_map
 from .v3 import CpuLayer, LayerType
-
-F4 = np.dtype("<f4")
 
 
 class Memory:
@@ -39,24 +39,21 @@ class Memory:
         return self.get(layer[name], 4 * count, F4)
 
 
-def _total(values: np.ndarray) -> np.ndarray:
-    """Add float32 values along the last axis one after the other; the axis stays, of size 1."""
-    return np.add.accumulate(values, axis=-1, dtype=np.float32)[..., -1:]
-
-
 def _dequantize(memory: Memory, layer: CpuLayer) -> None:
     """`kpu_kmodel_dequantize`."""
-    values = memory.get(layer["input"], layer["count"]).astype(np.float64)
-    # One fused multiply-add: rounded once (exact in float64 before that).
-    scale, bias = np.float64(np.float32(layer["scale"])), np.float64(np.float32(layer["bias"]))
-    memory.put(layer["output"], (values * scale + bias).astype(F4))
+    values = memory.get(layer["input"], layer["count"])
+    scale, bias = np.float32(layer["scale"]), np.float32(layer["bias"])
+    memory.put(layer["output"], fma(values, scale, bias))
 
 
 def _quantize(memory: Memory, layer: CpuLayer) -> None:
-    """`kpu_quantize`: times the reciprocal of the scale; halves go away from zero (roundf)."""
+    """`kpu_quantize`: times the reciprocal of the scale; halves go away from zero (roundf).
+
+    What is no number becomes 255, as RISC-V's conversion to an integer makes the largest of it.
+    """
     values = memory.floats(layer, layer["count"])
     scale = np.float32(1) / np.float32(layer["scale"])
-    levels = (values - np.float32(layer["bias"])) * scale
+    levels = np.clip(np.nan_to_num((values - np.float32(layer["bias"])) * scale, nan=255), -1, 255)
     whole = np.trunc(levels)
     rounded = whole + (levels - whole >= np.float32(0.5))  # below zero all becomes 0 anyway
     memory.put(layer["output"], np.clip(rounded, 0, 255).astype(np.uint8))
@@ -67,8 +64,8 @@ def _channelwise_dequantize(memory: Memory, layer: CpuLayer) -> None:
     assert layer.table is not None
     channels, size = layer["channels"], layer["channel_size"]
     values = memory.get(layer["input"], channels * size).reshape(-1, channels, size)
-    scale, bias = (layer.table[:, column, None].astype(np.float64) for column in (0, 1))
-    memory.put(layer["output"], (values * scale + bias).astype(F4))
+    scale, bias = (layer.table[:, column, None] for column in (0, 1))
+    memory.put(layer["output"], fma(values, scale, bias))
 
 
 def _requantize(memory: Memory, layer: CpuLayer) -> None:
@@ -81,20 +78,17 @@ def _global_average(memory: Memory, layer: CpuLayer) -> None:
     """`kpu_global_average_pool2d`: adds one value after the other."""
     size, channels = layer["kernel_size"], layer["channels"]
     values = memory.floats(layer, size * channels).reshape(-1, channels, size)
-    total = _total(values)[:, :, 0]
+    total = float32.total(values)[:, :, 0]
     memory.put(layer["output"], total * np.float32(np.float32(1) / np.float32(size)))
 
 
 def _fully_connected(memory: Memory, layer: CpuLayer) -> None:
-    """`kpu_kmodel_fully_connected`, without its activation: MaixPy's library ignores the field.
-
-    The order of its additions is not followed: BLAS differs in the last bits.
-    """
+    """`kpu_kmodel_fully_connected`, without its activation: MaixPy's library ignores the field."""
     assert layer.table is not None
     inputs, outputs = layer["in_channels"], layer["out_channels"]
     weights = layer.table[: inputs * outputs].reshape(outputs, inputs)
     values = memory.floats(layer, inputs)
-    memory.put(layer["output"], values @ weights.T + layer.table[inputs * outputs :])
+    memory.put(layer["output"], float32.dense(values, weights, layer.table[inputs * outputs :]))
 
 
 def _softmax(memory: Memory, layer: CpuLayer) -> None:
@@ -102,20 +96,20 @@ def _softmax(memory: Memory, layer: CpuLayer) -> None:
     values = memory.floats(layer, layer["channels"])
     # The runtime starts its maximum at FLT_MIN: only positive logits are shifted.
     largest = np.maximum(values.max(1, keepdims=True), np.finfo(np.float32).tiny)
-    powers = np.exp(values - largest)
-    memory.put(layer["output"], powers * (np.float32(1) / _total(powers)))
+    powers = float32.exp(values - largest)
+    memory.put(layer["output"], powers * (np.float32(1) / float32.total(powers)))
 
 
 def _logistic(memory: Memory, layer: CpuLayer) -> None:
     """`kpu_logistic`."""
     values = memory.floats(layer, layer["channels"])
-    memory.put(layer["output"], np.float32(1) / (np.float32(1) + np.exp(-values)))
+    memory.put(layer["output"], np.float32(1) / (np.float32(1) + float32.exp(-values)))
 
 
 def _l2_normalize(memory: Memory, layer: CpuLayer) -> None:
     """`kpu_l2_normalization`: a sum of squares below 1e-10 counts as 1e-10."""
     values = memory.floats(layer, layer["channels"])
-    total = np.maximum(_total(values * values), np.float32(1e-10))
+    total = np.maximum(float32.sum_of_squares(values), np.float32(1e-10))
     memory.put(layer["output"], values * (np.float32(1) / np.sqrt(total)))
 
 
@@ -171,31 +165,57 @@ def _max_pool(memory: Memory, layer: CpuLayer) -> None:
     """`kpu_quantized_max_pool2d`: a window outside the map gives 0."""
     maps = _pool_input(memory, layer, np.uint8)
     out = np.zeros((len(maps), layer["out_c"], layer["out_h"], layer["out_w"]), np.uint8)
-    for to, source in _taps(layer):
-        np.maximum(out[to], maps[source], out=out[to])
+    if few_outputs(layer):
+        for to, window in _windows(layer):
+            out[to] = maps[window].max((2, 3))
+    else:
+        for to, source in _taps(layer):
+            np.maximum(out[to], maps[source], out=out[to])
     memory.put(layer["output"], out)
 
 
 def _average_pool(memory: Memory, layer: CpuLayer) -> None:
     """`kpu_average_pool2d`: the mean of the pixels inside the map, without the activation field.
 
-    Pixels are added row by row; the sum is divided by their number (0 / 0 is no number).
+    Pixels are added row by row; the sum is divided by their number.
     """
     maps = _pool_input(memory, layer, F4)
     out = np.zeros((len(maps), layer["out_c"], layer["out_h"], layer["out_w"]), F4)
     count = np.zeros(out.shape[2:], F4)
-    for to, source in _taps(layer):
-        out[to] += maps[source]
-        count[to[1:]] += 1
-    with np.errstate(invalid="ignore"):
-        memory.put(layer["output"], out / count)
+    if few_outputs(layer):
+        for to, window in _windows(layer):
+            pixels = maps[window].reshape(*maps.shape[:2], -1)
+            out[to], count[to[1:]] = float32.total(pixels)[..., 0], pixels.shape[2]
+    else:
+        for to, source in _taps(layer):
+            out[to] += maps[source]
+            count[to[1:]] += 1
+    memory.put(layer["output"], out / count)
 
 
 def _pool_input(memory: Memory, layer: CpuLayer, dtype: np.dtype | type) -> np.ndarray:
     shape = (layer["in_c"], layer["in_h"], layer["in_w"])
     size = int(np.prod(shape)) * np.dtype(dtype).itemsize
-    maps = memory.get(layer["input"], size, dtype).reshape(-1, *shape)
-    return maps[:, : layer["out_c"]]
+    return memory.get(layer["input"], size, dtype).reshape(-1, *shape)
+
+
+def few_outputs(layer: CpuLayer) -> bool:
+    """Tell whether a window has more pixels than the map behind the pool."""
+    return layer["kernel_h"] * layer["kernel_w"] > layer["out_h"] * layer["out_w"]
+
+
+def _windows(layer: CpuLayer) -> Iterator[tuple[tuple, tuple]]:
+    """Yield each output pixel and the part of its window inside the map, if there is any."""
+    for row in range(layer["out_h"]):
+        for column in range(layer["out_w"]):
+            rows, columns = _window(row, layer, "h"), _window(column, layer, "w")
+            if rows.start < rows.stop and columns.start < columns.stop:
+                yield (..., row, column), (..., rows, columns)
+
+
+def _window(place: int, layer: CpuLayer, side: str) -> slice:
+    start = place * layer[f"stride_{side}"] - layer[f"pad_{side}"]
+    return slice(max(start, 0), min(start + layer[f"kernel_{side}"], layer[f"in_{side}"]))
 
 
 def _taps(layer: CpuLayer) -> Iterator[tuple[tuple, tuple]]:

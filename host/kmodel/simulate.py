@@ -69,7 +69,8 @@ class Simulator:
         if not len(images):
             dtype = self.dtype
             return [np.empty((0, size // dtype.itemsize), dtype) for _, size in self.model.outputs]
-        parts = [self._batch(images[i : i + BATCH]) for i in range(0, len(images), BATCH)]
+        with np.errstate(all="ignore"):  # overflows and what is no number, as on the chip
+            parts = [self._batch(images[i : i + BATCH]) for i in range(0, len(images), BATCH)]
         return [np.concatenate(column) for column in zip(*parts, strict=True)]
 
     def _batch(self, images: np.ndarray) -> list[np.ndarray]:
