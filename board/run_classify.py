@@ -35,11 +35,12 @@ import lcd
 import sensor
 import time
 import ujson
-from kit.boards import start_camera, start_screen
+from kit.boards import start_camera, start_screen, take_picture
+from kit.kpu_errors import explain_kpu
 from kit.screen import AMBER, BLACK, GREEN, GREY, RED, WHITE
 from kit.screen import fit, show_message, visible_part
 from kit.storage import card_present, exists, first_existing, read_lines, wait_for_card
-from kit.trouble import Trouble, explain, explain_kpu
+from kit.trouble import Trouble, explain, print_trouble
 
 CARD_WAIT_MS = 3000
 LABEL_FILES = ("/sd/labels.txt", "/flash/labels.txt")
@@ -86,28 +87,6 @@ def show_start():
         except Exception as error:
             print("maixforge: start picture:", error)
     show_message(SETTINGS["title"], ["Loading the model ..."], (40, 60, 90))
-
-
-def open_camera():
-    try:
-        start_camera(SETTINGS["window"], SETTINGS["mirror"], SETTINGS["flip"])
-    except (OSError, TypeError, RuntimeError) as error:
-        if error.args and error.args[0] == 12:  # ENOMEM, for the frame buffers
-            raise MemoryError("camera frame")
-        raise Trouble(
-            "No camera",
-            "Switch off, push the camera cable in (contacts to the board), switch on.",
-            "",
-            "sensor says: %s" % error,
-        )
-
-
-def take_picture():
-    try:
-        return sensor.snapshot()
-    except RuntimeError as error:
-        advice = "Check the camera cable, then press reset."
-        raise Trouble("Camera gives no picture", advice, "", "sensor says: %s" % error)
 
 
 def model_input(picture):
@@ -201,7 +180,7 @@ def run():
         show_start()
     net = load_model()
     try:
-        open_camera()
+        start_camera(SETTINGS["window"], SETTINGS["mirror"], SETTINGS["flip"])
         watch(net, labels)
     finally:
         # The model's memory is outside MicroPython's heap: nobody else frees it.
@@ -215,7 +194,7 @@ def main():
         run()
     except Exception as error:
         title, paragraphs = explain(error)
-        print("maixforge: %s: %s" % (title, " ".join(paragraphs)))
+        print_trouble(title, paragraphs)
         show_message(title, paragraphs, RED)
         while True:  # were boot.py to end, main.py would paint over the message
             time.sleep_ms(100)

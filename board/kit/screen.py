@@ -64,29 +64,56 @@ def head_rows(title, width, height):
     return wrap(title, (width - 12) // LETTER_WIDTH)[:2], 1
 
 
+class Strip:
+    # Lines of text anywhere on the screen, by one small picture that is made once.
+    def __init__(self, width, height):
+        self.picture = image.Image(size=(width, height))
+
+    def show(self, x, y, parts, paper=BLACK, fill=0, colour=GREEN):
+        # parts: (x, y, text, colour, scale) inside the strip. fill: dots of a bar from the left.
+        width, height = self.picture.width(), self.picture.height()
+        self.picture.draw_rectangle(0, 0, width, height, color=paper, fill=True)
+        if fill > 0:
+            self.picture.draw_rectangle(0, 0, min(fill, width), height, color=colour, fill=True)
+        for left, top, text, ink, scale in parts:
+            if text:
+                self.picture.draw_string(left, top, text, color=ink, scale=scale, mono_space=1)
+        lcd.display(self.picture, oft=(x, y))
+
+
+def draw_line(picture, y, height, text, ink, paper=BLACK, fill=0, colour=GREEN):
+    # One line of text over a frame, in the part of it that the screen shows. Only after saving.
+    x, _, width, _ = visible_part(picture.width(), picture.height())
+    picture.draw_rectangle(x, y, width, height, color=paper, fill=True)
+    if fill > 0:
+        picture.draw_rectangle(x, y, min(fill, width), height, color=colour, fill=True)
+    text = fit(text, (width - 8) // LETTER_WIDTH)
+    top = y + (height - LETTER_HEIGHT) // 2
+    picture.draw_string(x + 4, top, text, color=ink, scale=1, mono_space=1)
+
+
 def show_message(title, paragraphs, colour):
     # A page of text: a coloured head with the title, then the paragraphs, wrapped and cut to fit.
     # It is shown strip by strip: a whole page is a third of the heap and may not be free.
     gc.collect()
     lcd.clear(lcd.BLACK)
     width, height = lcd.width(), lcd.height()
-    heads, scale = head_rows(title, width, height)
-    line = (LETTER_HEIGHT + 1) * scale
-    y = line * len(heads) + 5
-    head = image.Image(size=(width, y))
-    head.draw_rectangle(0, 0, width, y, color=colour, fill=True)
-    for number, row in enumerate(heads):
-        head.draw_string(6, 3 + line * number, row, color=WHITE, scale=scale, mono_space=1)
-    lcd.display(head, oft=(0, 0))
-    del head
-    gc.collect()
-    strip = image.Image(size=(width, LETTER_HEIGHT + 2))
-    y += 6
+    y = show_head(title, colour) + 6
+    strip = Strip(width, LETTER_HEIGHT + 2)
     for row in message_rows(paragraphs, (width - 12) // LETTER_WIDTH):
         if y + LETTER_HEIGHT + 2 > height:
             break
         if row:
-            strip.draw_rectangle(0, 0, width, LETTER_HEIGHT + 2, color=BLACK, fill=True)
-            strip.draw_string(6, 0, row, color=WHITE, scale=1, mono_space=1)
-            lcd.display(strip, oft=(0, y))
+            strip.show(0, y, ((6, 0, row, WHITE, 1),))
         y += LETTER_HEIGHT + 2 if row else 6
+
+
+def show_head(title, colour):
+    # The coloured head of a page; returns its height.
+    heads, scale = head_rows(title, lcd.width(), lcd.height())
+    line = (LETTER_HEIGHT + 1) * scale
+    height = line * len(heads) + 5
+    parts = [(6, 3 + line * n, row, WHITE, scale) for n, row in enumerate(heads)]
+    Strip(lcd.width(), height).show(0, 0, parts, colour)
+    gc.collect()
+    return height

@@ -1,7 +1,13 @@
 # Files on the card and in the flash. Absolute paths only: the current folder changes by itself
 # when the firmware mounts the card late.
+import gc
 import time
 import uos
+from kit.trouble import CardTrouble
+
+FOLDER = 0x4000  # a folder's type in ilistdir() and stat()
+SPARE = 98304  # bytes that must be free before a picture is saved
+PUT_CARD_IN = "Put the card in: the script goes on by itself."
 
 
 def card_present():
@@ -18,10 +24,27 @@ def wait_for_card(limit_ms):
     return True
 
 
+def remount_card():
+    # Asks the firmware to mount the card again; it does so on its other core, within 3 s.
+    try:
+        from machine import SDCard
+
+        SDCard.remount()
+    except Exception as error:
+        print("maixforge: remount:", error)
+
+
 def exists(path):
     try:
         uos.stat(path)
         return True
+    except OSError:
+        return False
+
+
+def is_folder(path):
+    try:
+        return bool(uos.stat(path)[0] & FOLDER)
     except OSError:
         return False
 
@@ -42,3 +65,175 @@ def read_lines(path):
         data = data[3:]
     text = "".join([chr(byte) if byte < 128 else "?" for byte in data])
     return [line.strip() for line in text.split("\n") if line.strip()]
+
+
+def free_bytes(path):
+    facts = uos.statvfs(path)
+    return facts[1] * facts[4]  # free clusters times their size
+
+
+def size_text(count):
+    if count >= 1 << 30:
+        return "%.1f GB" % (count / (1 << 30))
+    return "%d MB" % (count >> 20) if count >= 1 << 20 else "%d KB" % (count >> 10)
+
+
+def card_trouble(error, path="/sd"):
+    # An error of the card's file system as something that can be mended.
+    code = error.args[0] if error.args else 0
+    full = code == 28
+    try:
+        if code == 13:  # what a new entry in a full folder gives, and a file marked read-only
+            full = free_bytes("/sd") < SPARE
+    except OSError:
+        code = 19
+    said = "card says: %s %s" % (error, path)
+    if full:
+        return CardTrouble(
+            "Card is full", "All saved pictures are kept. Put in another card.", "", said
+        )
+    if code == 30:
+        return CardTrouble("Card is read-only", "Slide its lock to the open side.", "", said)
+    if code in (5, 16, 19) or not card_present():
+        return CardTrouble("Card is gone", PUT_CARD_IN, "", said)
+    return CardTrouble("Card problem", "Copy it on a computer, format it as FAT32.", "", said)
+
+
+def make_folders(path):
+    # The folder and those above it, where they are missing.
+    at = path.find("/", 1)
+    while at >= 0:
+        at = path.find("/", at + 1)
+        folder = path if at < 0 else path[:at]
+        if is_folder(folder):
+            continue
+        try:
+            uos.mkdir(folder)
+        except OSError as error:
+            if exists(folder):
+                name = folder.split("/")[-1]
+                advice = "Rename or delete it on a computer: a folder must be called so."
+                raise CardTrouble("A file is called " + name, advice, "", folder)
+            raise card_trouble(error, folder)
+
+
+def numbered_names(folder, suffixes):
+    # (number, is a file, name) of everything called <digits><suffix> there, in any letter case.
+    found = []
+    if not is_folder(folder):
+        return found
+    for entry in uos.ilistdir(folder):
+        name = entry[0].lower()
+        for suffix in suffixes:
+            stem = name[: -len(suffix)]
+            if name.endswith(suffix) and stem.isdigit() and len(stem) < 9:
+                found.append((int(stem), not entry[1] & FOLDER, entry[0]))
+    return found
+
+
+def next_number(folders, suffixes):
+    # Larger than every number in use, whatever else lies there.
+    best = 0
+    for folder in folders:
+        for entry in numbered_names(folder, suffixes):
+            best = max(best, entry[0])
+    return best + 1
+
+
+def draft_of(path):
+    # Unfinished files lie in the data set's folder, /sd/maixforge/<name>/, outside of any class.
+    parts = path.split("/")
+    return "/".join(parts[:4]) + "/~new." + parts[-1].split(".")[-1]
+
+
+def remove(path):
+    try:
+        uos.remove(path)
+    except OSError:
+        pass
+
+
+def is_whole_jpeg(path):
+    # MaixPy's image.save() loses write errors: only the file itself tells.
+    size = uos.stat(path)[6]
+    if size < 200:
+        return False
+    with open(path, "rb") as source:
+        head = source.read(2)
+        source.seek(size - 2)
+        return head == b"\xff\xd8" and source.read(2) == b"\xff\xd9"
+
+
+def save_picture(picture, path, quality):
+    # Writes a draft, looks at it, gives it its name. Returns the size; a Trouble leaves no draft.
+    draft = draft_of(path)
+    try:
+        for _ in range(2):
+            if free_bytes("/sd") < SPARE:
+                raise OSError(28)
+            gc.collect()
+            picture.save(draft, quality=quality)
+            if is_whole_jpeg(draft):
+                break
+            remove(draft)
+        else:
+            raise OSError(28 if free_bytes("/sd") < SPARE else 5)
+    except OSError as error:
+        remove(draft)
+        raise card_trouble(error, path)
+    return finish_draft(draft, path)
+
+
+def write_text(path, text):
+    # The same for a text.
+    draft = draft_of(path)
+    data = text.encode()
+    try:
+        with open(draft, "wb") as target:
+            target.write(data)
+        if read_bytes(draft) != data:
+            raise OSError(5)
+    except OSError as error:
+        remove(draft)
+        raise card_trouble(error, path)
+    return finish_draft(draft, path)
+
+
+def finish_draft(draft, path):
+    # A draft is never removed once its rename has begun: see mend_draft.
+    try:
+        size = uos.stat(draft)[6]
+        try:
+            uos.stat(path)
+            raise OSError(17)  # rename() would remove what is there
+        except OSError as error:
+            if error.args[0] != 2:
+                raise
+        uos.rename(draft, path)
+        return size
+    except OSError as error:
+        raise card_trouble(error, path)
+
+
+def read_bytes(path):
+    with open(path, "rb") as source:
+        return source.read()
+
+
+def mend_draft(draft, twins):
+    # Without power between the two writes of a rename, a draft and its final file share their
+    # clusters: removing the one would free the other's. Both are removed, and written anew.
+    if not exists(draft):
+        return
+    data = read_bytes(draft)
+    for twin in twins:
+        if data and exists(twin) and uos.stat(twin)[6] == len(data) and read_bytes(twin) == data:
+            uos.remove(draft)
+            remove(twin)
+            with open(draft, "wb") as target:
+                target.write(data)
+            uos.rename(draft, twin)
+            print("maixforge: mended", twin)
+            return
+    uos.remove(draft)
+    print("maixforge: removed an unfinished file", draft)

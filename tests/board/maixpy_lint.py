@@ -14,7 +14,7 @@ _MODULES = (
     "uos os utime time Maix machine network usocket image sensor lcd KPU audio uhashlib "
     "ucryptolib board fpioa_manager ujson json ure re ustruct struct ubinascii binascii "
     "ucollections collections uerrno errno uheapq heapq urandom random uzlib zlib hashlib "
-    "uio math array gc sys micropython uctypes kit"
+    "uio math array gc sys micropython uctypes touchscreen kit"
 )
 _MISSING_METHODS = (
     "hex fromhex errno unlink zfill ljust rjust title casefold removeprefix removesuffix time_ns "

@@ -1,0 +1,64 @@
+# A list on the screen to choose from, with one key, with more, or with a finger.
+import lcd
+import time
+from kit.screen import AMBER, BLACK, GREY, WHITE
+from kit.screen import LETTER_WIDTH, Strip, fit, show_head
+
+MENU_ROW = 18
+MENU_HEAD = (40, 60, 90)
+MENU_STEPS = {"next": 1, "back": -1}
+
+
+def menu_hint(keys, columns):
+    words = ("next: down", "enter: OK") if keys.has("next") else ("short: down", "long: OK")
+    both = "  ".join(words)
+    return both if len(both) <= columns else " ".join(words)
+
+
+def draw_menu(strip, top, rows, items, chosen):
+    first = max(0, min(chosen - rows // 2, len(items) - rows))
+    columns = (lcd.width() - 16) // LETTER_WIDTH
+    for row in range(rows):
+        number = first + row
+        text = fit(items[number], columns) if number < len(items) else ""
+        here = number == chosen
+        ink, paper = (BLACK, AMBER) if here else (WHITE, BLACK)
+        strip.show(0, top + row * MENU_ROW, ((8, 3, text, ink, 1),), paper)
+    return first
+
+
+def choose(title, items, keys, touch=None, chosen=0, limit_ms=0):
+    # Index of the item that was chosen; None when "back" was held or nothing came in limit_ms.
+    # One key: short goes down the list, long takes the item. More keys: next, back, enter.
+    lcd.clear(lcd.BLACK)
+    top = show_head(title, MENU_HEAD) + 4
+    strip = Strip(lcd.width(), MENU_ROW)
+    hint = fit(menu_hint(keys, lcd.width() // LETTER_WIDTH - 2), lcd.width() // LETTER_WIDTH - 2)
+    bottom = lcd.height() - MENU_ROW
+    strip.show(0, bottom, ((8, 3, hint, GREY, 1),))
+    rows = (bottom - top) // MENU_ROW
+    first = draw_menu(strip, top, rows, items, chosen)
+    asked = time.ticks_ms()
+    while not limit_ms or time.ticks_diff(time.ticks_ms(), asked) < limit_ms:
+        time.sleep_ms(10)
+        tap = touch.poll() if touch else None
+        if tap and tap[0] == "touch" and top <= tap[2] < top + rows * MENU_ROW:
+            number = first + (tap[2] - top) // MENU_ROW
+            if number < len(items):
+                return number
+        event = keys.poll(time.ticks_ms())
+        if not event or event[1] == "press":
+            continue
+        role, kind = event
+        step = MENU_STEPS.get(role, 0)
+        if role == "back" and kind in ("long", "longer"):
+            return None
+        if role == "enter" and (keys.has("next") or kind in ("long", "longer")):
+            return chosen
+        if role == "enter":
+            step = 1
+        if step:
+            chosen = (chosen + step) % len(items)
+            first = draw_menu(strip, top, rows, items, chosen)
+            asked = time.ticks_ms()
+    return None
