@@ -8,7 +8,7 @@ PRESET ?= fast
 LOCK := build/lock/bin/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo nncase test test-slow lint bench translations lock clean
+.PHONY: help setup run demo board nncase test test-slow lint bench translations lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,6 +21,9 @@ run: $(VENV)/.run ## start the host at http://127.0.0.1:8080
 demo: $(VENV)/.run ## take the sample pictures through the whole pipeline (PRESET=fast|balanced|best)
 	rm -rf out/demo
 	$(BIN)/maixforge train $(SAMPLES) -o out/demo --preset $(PRESET)
+
+board: $(VENV)/.run ## write the board's scripts to dist/board, one self-contained file each
+	$(BIN)/python -m host.deploy.board dist/board
 
 nncase: $(VENV)/.run ## install nncase 1.9 for CanMV files (needs a Python 3.7 to 3.10)
 	$(BIN)/python -m host.kmodel.canmv
@@ -49,7 +52,7 @@ lock: build/lock/bin/uv ## write requirements/*.txt again from pyproject.toml (n
 	$(LOCK) --python-version 3.7 requirements/nncase.in -o requirements/nncase.txt
 
 clean: ## remove what was built; keeps .venv and your data
-	rm -rf build out .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf build dist out .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 
 build/lock/bin/uv: | $(VENV)/.python

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-NOT_OURS = {".git", ".venv", "build", "out", "data", "node_modules"}
-TARGETS = ["help", "setup", "run", "demo", "nncase", "test", "test-slow", "lint", "bench"]
+NOT_OURS = {".git", ".venv", "build", "dist", "out", "data", "node_modules"}
+TARGETS = ["help", "setup", "run", "demo", "board", "nncase", "test", "test-slow", "lint", "bench"]
 TARGETS += ["translations", "lock", "clean"]
 LINES_MAX = 400
 LOCKS = ("run", "dev", "nncase")

@@ -9,7 +9,7 @@ from maixpy_lint import findings
 
 from host.deploy import board
 
-SCRIPTS = sorted(path.stem for path in board.BOARD_DIR.glob("*.py"))
+SCRIPTS = board.scripts()
 SOURCES = sorted(board.BOARD_DIR.glob("**/*.py"))
 SIZE_MAX = 24 << 10  # MaixPy compiles it on the board, from a heap of 512 KiB
 
@@ -25,7 +25,7 @@ def mpy_cross():
 
 
 def test_there_are_scripts():
-    assert "run_classify" in SCRIPTS
+    assert {"run_classify", "keygen/machine_code"} <= set(SCRIPTS)
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.name)
@@ -107,6 +107,20 @@ def test_only_known_settings_of_plain_data_are_taken():
             board.render("run_classify", {"title": value})
 
 
+def test_make_board_writes_every_script_and_its_compiled_form(tmp_path):
+    written = board.write_all(tmp_path / "new" / "board")
+    names = {path.name for path in written}
+    assert {"run_classify.py", "machine_code.py"} <= names
+    assert len(names) == len(written) == 2 * len(SCRIPTS)
+    for path in written:
+        if path.suffix == ".mpy":
+            assert path.read_bytes()[:2] == b"M\x04"  # MicroPython 1.11 reads version 4
+        else:
+            assert path.read_bytes() in {board.render(name, {}) for name in SCRIPTS}
+    before = [path.read_bytes() for path in written]
+    assert [path.read_bytes() for path in board.write_all(tmp_path / "new" / "board")] == before
+
+
 def test_literals_read_back():
     value = {"a": [1, 2.5, None, True], "b": ("x",), "c": ((), ("\u00e9", -1)), "d": {}}
     assert eval(board.literal(value)) == value
@@ -116,12 +130,34 @@ def test_the_map_in_the_head_is_right():
     lines = board.render("run_classify", {}).decode().split("\n")
     entries = [line.split() for line in lines[1:10] if line.startswith("#   ")]
     assert [piece for _, _, piece in entries] == [
-        "kit/boards.py", "kit/screen.py", "kit/storage.py", "kit/trouble.py",
+        "kit/boards.py", "kit/trouble.py", "kit/kpu_errors.py", "kit/screen.py", "kit/storage.py",
     ]  # fmt: skip
     for _, span, piece in entries:
         first, last = (int(number) for number in span.strip(":").split("-"))
         assert lines[first - 1] == f"# ---- {piece}"
         assert lines[last - 1] == f"# ---- end of {piece}"
+
+
+def test_only_what_a_script_uses_of_the_kit_is_in_it(tmp_path, monkeypatch):
+    (tmp_path / "kit").mkdir()
+    kit = (
+        "# About a.\nimport gc\nimport lcd\n\nONE = 1\nTWO = ONE\n\n\n# Unused, with its comment.\n"
+        "def unused():\n    return lcd\n\n\ndef inner():\n    return TWO\n\n\n"
+        "def outer():\n    gc.collect()\n    return inner()\n"
+    )
+    (tmp_path / "kit/a.py").write_text(kit)
+    (tmp_path / "s.py").write_text("SETTINGS = {}\nfrom kit.a import outer\n\nprint(outer())\n")
+    monkeypatch.setattr(board, "BOARD_DIR", tmp_path)
+    text = board.render("s", {}).decode()
+    for word in ("import gc", "ONE", "TWO", "def inner", "def outer", "print(outer())"):
+        assert word in text
+    assert "unused" not in text.lower() and "lcd" not in text
+    names = {"gc": None}
+    exec(compile(text.replace("print(", "shown = ("), "s.py", "exec"), names)
+    assert names["shown"] == 1
+    (tmp_path / "kit/a.py").write_text(kit + "print(outer())\n")
+    with pytest.raises(ValueError, match="only imports and defines"):
+        board.render("s", {})
 
 
 def test_a_kit_name_defined_twice_is_refused(tmp_path, monkeypatch):

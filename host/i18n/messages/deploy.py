@@ -133,4 +133,27 @@ _PACKAGE: dict[str, Message] = {
     ),
 }
 
-MESSAGES: dict[str, Message] = {**_FIRMWARE, **_PACKAGE}
+_CODE_NEEDED = N_("36 digits and letters A to F, as the board shows them")
+
+_MACHINE_CODE: dict[str, Message] = {
+    "machine_code_characters": Message(
+        N_("The machine code has letters or signs that no machine code has."),
+        N_("{found} of them"),
+        _CODE_NEEDED,
+        N_("Read it again from the board, or scan its QR code."),
+    ),
+    "machine_code_length": Message(
+        N_("The machine code is too short or too long."),
+        N_("{found} digits"),
+        _CODE_NEEDED,
+        N_("Read it again from the board: nine groups of four."),
+    ),
+    "machine_code_check": Message(
+        N_("There is a typing mistake in the machine code."),
+        N_("check digits that do not fit the others"),
+        _CODE_NEEDED,
+        N_("Compare it with the board group by group, or scan its QR code."),
+    ),
+}
+
+MESSAGES: dict[str, Message] = {**_FIRMWARE, **_PACKAGE, **_MACHINE_CODE}
