@@ -1,0 +1,480 @@
+# MaixForge collector of pictures with boxes, for stock MaixPy v1 on a K210 board.
+#
+# Copy it to the SD card as boot.py, beside classes.txt (one class a line). Take a picture, then
+# draw boxes round the things on it with the keys, or with a finger where the board has a touch
+# screen. Pictures, Pascal VOC XML and labels.txt go to /sd/maixforge/<name>/.
+#
+# What you may change:
+#   name           of the data set when classes.txt does not say it
+#   classes        how many classes (class1, class2 ...) there are without classes.txt
+#   size           width and height of the pictures: (224, 224), (240, 240) or (320, 240)
+#   quality        of the JPEG, 1 to 100
+#   boxes_wanted   of each class; the screen counts up to it
+#   least_box      width and height in pixels that a box has at least
+#   board          "" finds it; else "bit", "cube", "amigo_tft", "m5stickv" ...
+#   keys           {} finds them; else pins by role: {"enter": 16, "next": 20, "back": 31}
+#   rotation       of the screen: None (as usual for the board), 0, 1, 2 or 3
+#   mirror, flip   of the camera, left-right and upside-down
+#   camera         which one, on boards with two (0 is the usual one)
+SETTINGS = {
+    "name": "dataset",
+    "classes": 5,
+    "size": (224, 224),
+    "quality": 90,
+    "boxes_wanted": 100,
+    "least_box": 8,
+    "board": "",
+    "keys": {},
+    "rotation": None,
+    "mirror": False,
+    "flip": False,
+    "camera": 0,
+}
+
+import gc
+import image
+import time
+import uos
+from kit.boards import key_pins, start_camera, start_screen, take_picture
+from kit.boxes import Boxes
+from kit.desk import COAL, COLOURS, FAINT, INK, NIGHT, SLATE, SUN, Desk
+from kit.keys import Keys
+from kit.menu import choose
+from kit.pairs import Pairs
+from kit.screen import AMBER, GREEN, RED, show_message
+from kit.storage import SPARE, card_present, card_trouble, exists, free_bytes, read_lines
+from kit.storage import remount_card, size_text, wait_for_card
+from kit.touch import Touch
+from kit.trouble import CameraTrouble, CardTrouble, explain, print_trouble
+from kit.wheel import ADD, MODES, Wheel
+
+CARD_WAIT_MS = 3000
+CLASSES = "/sd/classes.txt"
+BUTTONS = ("CLASS", "UNDO", "SAVE", "MORE")
+REACH = 14  # pixels a finger may be away from a corner
+NOTHING, OTHER = "Nothing here: save", "Take another picture"
+
+
+def read_classes():
+    # Name of the data set and the classes; classes.txt is only ever text.
+    name, classes = SETTINGS["name"], []
+    if exists(CLASSES):
+        for line in read_lines(CLASSES):
+            if line.startswith("# name:"):
+                name = line[7:].strip() or name
+            elif line[0] != "#":
+                classes.append(line)
+    if not classes:
+        classes = ["class%d" % (n + 1) for n in range(SETTINGS["classes"])]
+    safe = "".join([c if c.isalpha() or c.isdigit() or c in "-_" else "_" for c in name])
+    return safe or "dataset", classes
+
+
+def words(text, columns):
+    # As many whole words as there is room for.
+    while len(text) > columns:
+        text = text[: text.rfind(" ")]
+    return text
+
+
+class Collector:
+    def __init__(self, board):
+        w, h = SETTINGS["size"]
+        gc.collect()
+        # The only large piece of memory, taken once: the clean picture while boxes are drawn.
+        self.clean = image.Image(size=(w, h))
+        pins = key_pins(board, SETTINGS["keys"])
+        self.names = {role: role.upper() for role in pins}
+        if board == "m5stickv":
+            self.names = {"enter": "A", "next": "B"}
+        self.keys = Keys(pins)
+        self.touch = Touch(board)
+        self.boxes = Boxes(w, h, SETTINGS["least_box"])
+        self.desk = Desk(w, h, self.touch.driver is not None)
+        self.drawing = False  # a picture waits for its boxes, also after a trouble
+        self.last = None  # number of the picture that may be deleted
+        self.label = ""
+        self.said = []
+        self.noted = ""
+        self.saving = 0  # number of a picture whose saving failed
+        self.again = False
+
+    def poll(self):
+        return self.touch.poll() or self.keys.poll(time.ticks_ms())
+
+    # The data set
+
+    def open(self):
+        if not wait_for_card(CARD_WAIT_MS):
+            raise CardTrouble("No SD card", "Put in a card: FAT32 with an MBR partition table.")
+        name, classes = read_classes()
+        self.pairs = Pairs("/sd/maixforge/" + name)
+        self.pairs.open(classes)
+        self.name = name
+        self.labels = self.pairs.labels
+        self.colours = {}
+        for number, label in enumerate(self.labels):
+            self.colours[label] = COLOURS[number % len(COLOURS)]
+        for box in self.boxes.items:
+            self.colours.setdefault(box[4], COLOURS[0])
+        if self.label not in self.labels:
+            self.label = self.labels[0]
+        self.wheel = Wheel(self.boxes, self.labels, len(self.names))
+        self.wheel.set(MODES.index("SAVE") if self.saving else 0)
+        self.free = free_bytes("/sd")
+        rows = self.pairs.leftovers()
+        for row in rows:
+            print("maixforge:", row)
+        if rows and rows != self.said:
+            self.said = rows
+            show_message("Left as it is", rows + ["", "Press a key."], AMBER)
+            self.wait_for_key(8000)
+
+    def ask(self, title, items):
+        self.keys.set_repeat(())
+        for _, _, button in self.keys.keys:
+            button.done = button.down  # the end of the hold that led here chooses nothing
+        chosen = choose(title, items, self.keys, self.touch)
+        self.keys.set_repeat(tuple(self.names))
+        self.wheel.role = None
+        return chosen
+
+    def wait_for_key(self, limit_ms):
+        # A key or a finger; with 0 as long as it takes.
+        started = time.ticks_ms()
+        while not limit_ms or time.ticks_diff(time.ticks_ms(), started) < limit_ms:
+            if self.a_key():
+                return
+            time.sleep_ms(20)
+
+    def a_key(self):
+        event = self.poll()
+        return event and (event[0] == "up" or event[1] in ("short", "long", "longer"))
+
+    def save(self):
+        self.saving = self.pairs.next
+        self.saved(self.pairs.save(self.clean, SETTINGS["quality"], self.boxes.objects()))
+
+    def saved(self, number):
+        self.saving = 0
+        self.last = number
+        self.drawing = False
+        self.free = free_bytes("/sd")
+        self.notice("saved %d" % number)
+        print("maixforge: saved %s, %d boxes" % (number, len(self.boxes.items)))
+
+    def notice(self, text):
+        self.noted = text
+        self.noted_ms = time.ticks_ms()
+
+    # The live picture
+
+    def live(self):
+        self.desk.clear()
+        self.keys.set_repeat(())
+        wants_picture = False
+        while True:
+            frame = take_picture()
+            if wants_picture:
+                self.freeze(frame)
+                return
+            self.desk.picture(frame)
+            self.desk.write(self.live_rows())
+            self.desk.draw_buttons(("MENU",))
+            event = self.poll()
+            if not event:
+                self.pairs.count_one()
+                continue
+            what = self.asked(event)
+            if what == "MENU":
+                self.live_menu()
+                self.desk.clear()
+                if self.drawing:
+                    return
+            wants_picture = what == "take"
+
+    def asked(self, event):
+        # "take", "MENU" or "" of a key or a finger while the picture is live.
+        if event[0] == "up":
+            return self.desk.button(event[1], event[2], ("MENU",)) or "take"
+        if event[1] in ("long", "longer") or event[1] == "short" and event[0] != "enter":
+            return "MENU"
+        return "take" if event[1] == "short" else ""
+
+    def live_rows(self):
+        state = "%d pictures" % self.pairs.pictures
+        ink = INK
+        if self.noted and time.ticks_diff(time.ticks_ms(), self.noted_ms) < 2000:
+            state, ink = self.noted, GREEN
+        if len(self.names) > 1:
+            help = [self.names["enter"] + ": take", self.names["next"] + ": menu"]
+        else:
+            help = ["tap: take", "hold: menu"]
+        if self.desk.rows < 3:
+            return [(words(state + " " + " ".join(help), self.desk.columns), ink, SLATE)]
+        rows = [(self.name, INK, SLATE), (state, ink, NIGHT)]
+        if desk.rows > len(MODES) + 6:
+            rows.append(("", INK, NIGHT))
+        rows += [(row, SUN, NIGHT) for row in help]
+        room = max(0, self.desk.rows - len(rows) - 1)
+        for label in self.labels[:room]:
+            count = "%d/%d" % (self.pairs.counts.get(label, 0), SETTINGS["boxes_wanted"])
+            space = self.desk.columns - len(count) - 1
+            text = label[:space] + " " * (self.desk.columns - len(label[:space]) - len(count))
+            rows.append((text + count, self.colours[label], NIGHT))
+        rows.append((size_text(self.free) + " free", FAINT, NIGHT))
+        return rows
+
+    def live_menu(self):
+        items = ["Go on", "Nothing here: take it", "Finish"]
+        if self.last:
+            items.append("Delete picture %d" % self.last)
+        chosen = self.ask("Menu", items)
+        if chosen == 1:
+            self.freeze(take_picture())
+            self.boxes.clear()
+            self.save()
+        elif chosen == 2:
+            self.finish()
+        elif chosen == 3:
+            self.pairs.delete(self.last)
+            self.notice("deleted %d" % self.last)
+            self.last = None
+
+    def finish(self):
+        rows = ["%d pictures are on the card." % self.pairs.pictures, "You may switch off now."]
+        show_message("Finished", rows + ["", "Press a key to go on."], GREEN)
+        self.wait_for_key(0)
+
+    # The frozen picture
+
+    def freeze(self, frame):
+        if self.free < SPARE:
+            raise card_trouble(OSError(28))
+        self.saving = 0
+        self.clean.draw_image(frame, 0, 0)
+        self.frame = frame
+        self.boxes.clear()
+        self.boxes.history = []
+        self.boxes.add(self.label)
+        self.wheel.set(0)
+        self.drawing = True
+
+    def edit(self):
+        self.desk.clear()
+        self.keys.set_repeat(tuple(self.names))  # these may be held longer than "longer"
+        self.wheel.role = None
+        self.draw()
+        while self.drawing:
+            event = self.poll()
+            changed = bool(event) and self.on_event(event)
+            if self.wheel.role:
+                did = self.wheel.held(self.keys.down(self.wheel.role))
+                changed = changed or bool(did)
+                if did in MODES:
+                    self.do(did)
+                if not self.keys.down(self.wheel.role):
+                    self.wheel.released()
+                    changed = True
+            if changed and self.drawing:
+                self.draw()
+            else:
+                time.sleep_ms(10)
+        gc.collect()
+
+    def on_event(self, event):
+        if event[0] in ("touch", "drag", "up"):
+            return self.on_finger(event[0], event[1], event[2])
+        if event[1] == "press":
+            self.wheel.press(event[0])
+        elif event[1] == "short":
+            return self.wheel.tap(event[0])
+        return False
+
+    def on_finger(self, what, x, y):
+        boxes = self.boxes
+        if what == "touch":
+            self.button = self.desk.button(x, y, BUTTONS)
+            self.pull = None
+            self.start = self.desk.pixel(x, y)
+            return False
+        if self.button:
+            if what == "up":
+                self.do(self.button)
+            return what == "up"
+        x, y = self.desk.pixel(x, y)
+        far = max(abs(x - self.start[0]), abs(y - self.start[1])) >= SETTINGS["least_box"]
+        if self.pull is None and far:
+            # A drag: a corner of this box is moved, or a new box begins.
+            boxes.remember()
+            self.pull = boxes.opposite_corner(self.start[0], self.start[1], REACH)
+            if not self.pull:
+                self.pull = self.start
+                if not boxes.items or boxes.box()[5]:
+                    boxes.add(self.label)
+        if self.pull:
+            boxes.stretch(self.pull[0], self.pull[1], x, y)
+            return True
+        if what == "up":
+            index = boxes.touched(x, y)
+            boxes.active = index if index >= 0 else boxes.active
+        return what == "up"
+
+    def do(self, what):
+        boxes = self.boxes
+        if what == "SAVE":
+            self.save_boxes()
+        elif what == "ADD":
+            boxes.remember()
+            boxes.add(self.label)
+            self.wheel.set(0)
+        elif what == "MORE":
+            self.more()
+        elif what == "UNDO":
+            boxes.undo()
+        elif what == "CLASS" and boxes.items:
+            self.wheel.next_class(1)
+        if boxes.items:
+            self.label = boxes.box()[4]
+
+    def save_boxes(self):
+        if not self.boxes.items or [box for box in self.boxes.items if not box[5]]:
+            # Nobody drew this box: it is still the whole picture.
+            items = ["Draw the box", "Whole picture", NOTHING]
+            chosen = self.ask("Box not drawn", items)
+            self.desk.clear()
+            if chosen == 2:
+                self.boxes.clear()
+            elif chosen != 1 or not self.boxes.items:
+                self.wheel.set(0)
+                return
+        self.save()
+
+    def more(self):
+        items = ["Undo", "Delete this box", "Next box", NOTHING, OTHER, "Go on"]
+        chosen = self.ask("More", items)
+        boxes = self.boxes
+        if chosen == 0:
+            boxes.undo()
+        elif chosen == 1:
+            boxes.remember()
+            boxes.drop()
+        elif chosen == 2:
+            boxes.select(1)
+        elif chosen == 3:
+            boxes.clear()
+            self.save()
+        elif chosen == 4:
+            self.drawing = False
+        self.wheel.set(0 if boxes.items else ADD)
+        self.desk.clear()
+
+    def draw(self):
+        part = self.wheel.part()
+        edge = () if part is None else (part,) if part < 4 else (0, 1, 2, 3)
+        self.desk.boxes(self.clean, self.frame, self.boxes, self.colours, edge)
+        self.desk.write(self.edit_rows())
+        self.desk.draw_buttons(BUTTONS)
+        gc.collect()
+
+    def edit_rows(self):
+        desk, boxes, mode = self.desk, self.boxes, MODES[self.wheel.mode]
+        help = self.wheel.help(self.names)
+        if desk.rows < 3:
+            return [(words(mode + " " + " ".join(help), desk.columns), SUN, SLATE)]
+        rows = [("drag a box", INK, NIGHT)] if self.touch.driver else []
+        if desk.rows >= len(MODES) + 6 + self.desk.touch:
+            for name in MODES:
+                here = name == mode
+                rows.append((name, COAL if here else FAINT, SUN if here else NIGHT))
+        else:
+            rows.append((mode, COAL, SUN))
+        if desk.rows > len(MODES) + 6:
+            rows.append(("", INK, NIGHT))
+        rows += [(row, SUN, NIGHT) for row in help]
+        box = boxes.box()
+        if box:
+            left, top, right, bottom, label, _ = box
+            rows += [
+                (label, self.colours[label], NIGHT),
+                ("box %d/%d" % (boxes.active + 1, len(boxes.items)), INK, NIGHT),
+                ("%dx%d" % (right - left + 1, bottom - top + 1), FAINT, NIGHT),
+                ("at %d,%d" % (left + 1, top + 1), FAINT, NIGHT),
+            ]
+        else:
+            rows.append(("no box", INK, NIGHT))
+        return rows
+
+
+    def run(self):
+        self.open()
+        start_camera(SETTINGS["size"], SETTINGS["mirror"], SETTINGS["flip"], SETTINGS["camera"])
+        if self.drawing:
+            self.frame = take_picture()  # a buffer to draw in; the old one may be gone
+        if self.drawing and self.again:
+            self.try_again()
+        while True:
+            if not self.drawing:
+                self.live()
+            if self.drawing:
+                self.edit()
+
+    def mend(self, error):
+        # Waits for a key, or for what was amiss to come back by itself; then a save that failed
+        # is tried again.
+        gone = isinstance(error, CardTrouble) and error.args[0] in ("No SD card", "Card is gone")
+        started = time.ticks_ms()
+        again = isinstance(error, CameraTrouble)
+        while not self.a_key():
+            time.sleep_ms(20)
+            if time.ticks_diff(time.ticks_ms(), started) < 1000:
+                continue
+            started = time.ticks_ms()
+            if again:
+                return
+            if gone and self.card_answers():
+                self.again = bool(self.saving)
+                return
+        if isinstance(error, CardTrouble):
+            remount_card()  # it may be another one
+
+    def card_answers(self):
+        remount_card()
+        try:
+            return card_present() and uos.listdir("/sd") is not None
+        except OSError:
+            return False
+
+    def try_again(self):
+        # After the card came back: the pair may be complete all but for our knowing it.
+        number, self.again = self.saving, False
+        if self.pairs.same(number, self.clean, self.boxes.objects()):
+            self.saved(number)
+        else:
+            self.save()
+
+
+def main():
+    board = start_screen(SETTINGS["board"], SETTINGS["rotation"])
+    collector = None
+    while True:
+        try:
+            if collector is None:
+                collector = Collector(board)
+            collector.run()
+        except Exception as error:
+            if isinstance(error, OSError):
+                error = card_trouble(error)
+            title, paragraphs = explain(error)
+            print_trouble(title, paragraphs)
+            show_message(title, paragraphs + ["", "Press a key to try again."], RED)
+            if collector is None:
+                while True:
+                    time.sleep_ms(100)
+            collector.mend(error)
+
+
+try:
+    main()
+except KeyboardInterrupt:
+    print("maixforge: stopped")

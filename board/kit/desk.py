@@ -1,0 +1,138 @@
+# The screen of the box collector: the picture as large as it fits, text beside or below it.
+import image
+import lcd
+
+ROW = 14  # dots of one row of text
+COLOURS = (
+    (60, 220, 120), (255, 180, 40), (80, 170, 255), (255, 90, 160), (180, 140, 255), (240, 240, 80),
+)
+INK = (235, 240, 245)
+FAINT = (150, 160, 170)
+NIGHT = (0, 0, 0)
+COAL = (24, 24, 32)
+SLATE = (45, 60, 80)
+SUN = (255, 180, 40)
+
+
+def lay_out(width, height, w, h):
+    # Where a picture of w x h goes on a screen: x, y, w, h of the picture, then of the text.
+    # It is never enlarged, and only made smaller when no place for the text is left.
+    if width - w >= 88 and h <= height:
+        return 0, (height - h) // 2, w, h, w, 0, width - w, height
+    if w <= width and height - h >= ROW:
+        return (width - w) // 2, 0, w, h, 0, h, width, height - h
+    beside = min((width - 96) * 1000 // w, height * 1000 // h)
+    below = min(width * 1000 // w, (height - 2 * ROW) * 1000 // h)
+    scale = max(beside, below)
+    w, h = w * scale // 1000, h * scale // 1000
+    if beside >= below:
+        return 0, (height - h) // 2, w, h, w, 0, width - w, height
+    return (width - w) // 2, 0, w, h, 0, h, width, height - h
+
+
+class Desk:
+    def __init__(self, w, h, touch):
+        self.size = (w, h)
+        place = lay_out(lcd.width(), lcd.height(), w, h)
+        self.x, self.y, self.w, self.h, self.text_x, self.text_y, self.text_w, text_h = place
+        self.letter = 2 if self.text_w >= 200 and text_h >= 300 else 1
+        self.row = ROW * self.letter
+        self.columns = (self.text_w - 4) // (8 * self.letter)
+        # With a touch screen up to four buttons take the lower part of a column of text.
+        self.touch = touch and self.text_y == 0
+        self.button_h = 40
+        self.button_y = text_h - 4 * self.button_h if self.touch else text_h
+        self.rows = self.button_y // self.row
+        self.strip = image.Image(size=(self.text_w, self.row))
+        self.shown = {}
+
+    def clear(self):
+        lcd.clear(lcd.BLACK)
+        self.shown = {}
+
+    def smaller(self):
+        return (self.w, self.h) != self.size
+
+    def picture(self, picture):
+        if self.smaller():
+            picture = picture.resize(self.w, self.h)
+        lcd.display(picture, oft=(self.x, self.y))
+
+    def at(self, value, size, part):
+        # A pixel of the picture as a dot of what is shown of it.
+        return value * part // size
+
+    def boxes(self, clean, frame, boxes, colours, edge):
+        # The clean picture with its boxes over it; `frame` is written over when nothing must be
+        # made smaller. The lines lie inside of the boxes: their outermost dots are the box.
+        if self.smaller():
+            frame = clean.resize(self.w, self.h)
+        else:
+            frame.draw_image(clean, 0, 0)
+        for index, box in enumerate(boxes.items):
+            x, y = self.at(box[0], self.size[0], self.w), self.at(box[1], self.size[1], self.h)
+            w = self.at(box[2] + 1, self.size[0], self.w) - x
+            h = self.at(box[3] + 1, self.size[1], self.h) - y
+            frame.draw_rectangle(x, y, w, h, color=colours[box[4]])
+            if index == boxes.active:
+                if w > 4 and h > 4:
+                    frame.draw_rectangle(x + 1, y + 1, w - 2, h - 2, color=NIGHT)
+                for side in edge:
+                    draw_edge(frame, side, x, y, w, h)
+            name = box[4][: max(0, w - 8) // 8]
+            if name and h >= 20:
+                frame.draw_string(x + 5, y + 5, name, color=COAL, scale=1, mono_space=1)
+                frame.draw_string(x + 4, y + 4, name, color=colours[box[4]], scale=1, mono_space=1)
+        lcd.display(frame, oft=(self.x, self.y))
+
+    def write(self, rows):
+        # Rows of (text, ink, ground); only those that changed are sent to the screen.
+        rows = rows[: self.rows]
+        for number in range(self.rows):
+            row = rows[number] if number < len(rows) else ("", INK, NIGHT)
+            if self.shown.get(number, ("", INK, NIGHT)) == row:
+                continue
+            self.shown[number] = row
+            text, ink, ground = row
+            self.strip.draw_rectangle(0, 0, self.text_w, self.row, color=ground, fill=True)
+            if text:
+                self.strip.draw_string(
+                    4, self.letter, text[: self.columns], color=ink, scale=self.letter, mono_space=1
+                )
+            lcd.display(self.strip, oft=(self.text_x, self.text_y + number * self.row))
+
+    def draw_buttons(self, buttons):
+        # At most four, from the bottom upwards.
+        if not self.touch or self.shown.get("buttons") == buttons:
+            return
+        self.shown["buttons"] = buttons
+        width, height = self.text_w, self.button_h
+        for number, text in enumerate(buttons):
+            button = image.Image(size=(width, height))
+            button.draw_rectangle(2, 2, width - 4, height - 4, color=SLATE, fill=True)
+            x = (width - 8 * self.letter * len(text)) // 2
+            y = (height - 12 * self.letter) // 2
+            button.draw_string(x, y, text, color=INK, scale=self.letter, mono_space=1)
+            y = lcd.height() - (len(buttons) - number) * height
+            lcd.display(button, oft=(self.text_x, y))
+
+    def button(self, x, y, buttons):
+        # The button at a dot of the screen, "" for none.
+        number = len(buttons) - 1 - (lcd.height() - 1 - y) // self.button_h
+        return buttons[number] if self.touch and x >= self.text_x and number >= 0 else ""
+
+    def pixel(self, x, y):
+        # The picture's pixel at a dot of the screen, which may be off the picture.
+        return (x - self.x) * self.size[0] // self.w, (y - self.y) * self.size[1] // self.h
+
+
+def draw_edge(frame, side, x, y, w, h):
+    # The edge that moves is thick: left, top, right, bottom are 0 to 3.
+    if side == 0:
+        frame.draw_rectangle(x, y, 3, h, color=SUN, fill=True)
+    elif side == 1:
+        frame.draw_rectangle(x, y, w, 3, color=SUN, fill=True)
+    elif side == 2:
+        frame.draw_rectangle(x + w - 3, y, 3, h, color=SUN, fill=True)
+    else:
+        frame.draw_rectangle(x, y + h - 3, w, 3, color=SUN, fill=True)
