@@ -46,7 +46,7 @@ def compile_network(
         (terminal.tr(N_("input")), "x".join(map(str, made["input"]))),
         (
             terminal.tr(N_("the network reads")),
-            f"{made['scale']:.6g} * byte + {made['offset']:.6g}",
+            f"{_numbers(made['scale'])} * byte + {_numbers(made['offset'])}",
         ),
         (terminal.tr(N_("kmodel, bytes")), f"{made['bytes']:,}"),
         (terminal.tr(N_("RAM on the board, bytes")), f"{made['ram_bytes']:,}"),
@@ -58,6 +58,13 @@ def compile_network(
     terminal.table(["", ""], rows)
     terminal.say(N_("Written: {path}"), path=out)
     terminal.result({**made, "findings": [one.as_dict(terminal.language) for one in findings]})
+
+
+def _numbers(one: float | list[float]) -> str:
+    """Return a number, or one for each colour."""
+    if isinstance(one, list):
+        return "(" + ", ".join(f"{number:.6g}" for number in one) + ")"
+    return f"{one:.6g}"
 
 
 @kmodel.command()

@@ -14,6 +14,7 @@ from ..datasets.tree import is_picture, list_files
 from ..errors import Finding, UserError
 from ..files import atomic_write
 from ..kmodel.agreement import agreement
+from ..kmodel.colours import Colours
 from ..kmodel.from_onnx import from_onnx
 from ..kmodel.from_tflite import from_tflite
 from ..kmodel.graph import Graph
@@ -54,8 +55,9 @@ def convert(
 
     Returns:
         "kmodel" (the path), "bytes", "main_memory", "ram_bytes", "ms", "layers" (KPU layers),
-        "input" (width, height, channels), "scale", "offset", "pictures", "agreement" (for each
-        output, see `kmodel.agreement.Agreement`) and "findings" (`Finding`s).
+        "input" (width, height, channels), "scale", "offset" (lists where colours differ),
+        "pictures", "agreement" (for each output, see `kmodel.agreement.Agreement`) and
+        "findings" (`Finding`s).
 
     Raises:
         UserError: the network cannot be read or does not fit the chip, or there are no pictures.
@@ -82,7 +84,7 @@ def convert(
         **_meaning(graph),
         "pictures": len(pictures),
         "agreement": [asdict(one) for one in compared],
-        "findings": findings,
+        "findings": [*findings, *made.findings],
     }
 
 
@@ -145,11 +147,12 @@ def _spread(count: int, wanted: int) -> np.ndarray:
     return np.unique(np.linspace(0, count - 1, min(wanted, count)).round().astype(int))
 
 
-def _meaning(graph: Graph) -> dict[str, float]:
-    scale, offset = 1.0, 0.0
+def _meaning(graph: Graph) -> dict[str, float | list[float]]:
+    """Return what the network reads: numbers, or lists of one for each colour."""
+    colours = Colours(np.ones(graph.input_shape[2]), np.zeros(graph.input_shape[2]))
     for node in graph.nodes:
         if node.op != "affine":
             break
-        scale, offset = scale * node.attrs["scale"], offset * node.attrs["scale"]
-        offset += node.attrs["offset"]
-    return {"scale": scale, "offset": offset}
+        colours = colours.then(node.attrs["scale"], node.attrs["offset"])
+    numbers = {"scale": colours.scale.tolist(), "offset": colours.offset.tolist()}
+    return numbers if colours.differ else {key: one[0] for key, one in numbers.items()}

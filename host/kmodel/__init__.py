@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 from .compiler import LOADER_BYTES, CompiledModel, Options
 from .compiler import compile_graph as compile
+from .from_keras import from_keras
 from .from_onnx import from_onnx
 from .from_tflite import from_tflite
-from .graph import Graph, Node, from_keras
+from .graph import Graph, Node
 from .simulate import Simulator, simulate
 from .tidy import with_scaling
 from .v3 import ConvLayer, CpuLayer, Kmodel, read, write

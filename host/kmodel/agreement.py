@@ -48,13 +48,21 @@ def run_float_network(graph: Graph, images: np.ndarray) -> list[np.ndarray]:
     One array (n, values) for each output; a map's values come plane by plane, as from a kmodel.
     """
     check_pictures(images, graph.input_shape)
-    lowered = lower(graph)
+    lowered = lower(graph, fold_colours=False)
     parts = [_run(lowered, images[first : first + BATCH]) for first in range(0, len(images), BATCH)]
     return [np.concatenate(one) for one in zip(*parts, strict=True)]
 
 
+def _picture(lowered: Lowered, images: np.ndarray) -> np.ndarray:
+    """Return the network's input, float32 (n, c, h, w)."""
+    if lowered.colours is None:
+        return to_float(lowered, images)
+    values = images * lowered.colours.scale + lowered.colours.offset
+    return np.ascontiguousarray(values.transpose(0, 3, 1, 2), np.float32)
+
+
 def _run(lowered: Lowered, images: np.ndarray) -> list[np.ndarray]:
-    values = {PICTURE: to_float(lowered, images)}
+    values = {PICTURE: _picture(lowered, images)}
     last = lowered.last_use()
     for number, step in enumerate(lowered.steps):
         inputs = [values[source] for source in step.inputs]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..errors import UserError
+from ..errors import Finding, UserError
 from .calibrate import measure, quantize_network
 from .cost import conv_seconds, estimate_ms
 from .emit import Emitter, conv_whole
@@ -70,6 +70,7 @@ class CompiledModel:
         ram_bytes: general RAM that the board needs to load it: file and main memory.
         ms: estimated milliseconds a picture (see `cost`).
         layers: the KPU layers.
+        findings: warnings about how the network was brought onto the chip.
     """
 
     data: bytes
@@ -77,6 +78,7 @@ class CompiledModel:
     ram_bytes: int
     ms: float
     layers: tuple[LayerReport, ...]
+    findings: tuple[Finding, ...] = ()
 
 
 LOADER_BYTES = 255 + 192
@@ -92,7 +94,7 @@ def compile_graph(
     """Quantize `graph` and lay it out as a kmodel V3.
 
     Args:
-        graph: the network (see `graph.from_keras`).
+        graph: the network (see `from_keras`).
         calibration: uint8 (n, height, width, channels), pictures like those the board will see;
             100 or more are advised.
         options: choices; the defaults are the best that we know.
@@ -129,6 +131,7 @@ def compile_graph(
         ram_bytes=len(data) + model.main_memory + LOADER_BYTES,
         ms=estimate_ms(model),
         layers=_reports(emitter),
+        findings=lowered.notes,
     )
 
 

@@ -59,7 +59,8 @@ def check_padding(node: Node, value: Value) -> tuple[int, int]:
     if value.padded and same:
         raise refuse(node.name, "padding twice", "ZeroPadding2D(1) with padding='valid'")
     if not value.padded and not same:
-        raise refuse(node.name, "a 3x3 convolution without padding", "ZeroPadding2D(1)")
+        needed = "one pixel on every side: padding='same' in Keras, padding=1 in PyTorch"
+        raise refuse(node.name, "a 3x3 convolution without padding", needed)
     if same and stride == 2:
         raise UserError("kmodel_same_stride", node.name, found=f"{height}x{width} pixels")
     return kernel, stride
@@ -69,11 +70,6 @@ def check_whole(lowered: Lowered) -> None:
     """Refuse what only the whole network shows: no KPU layer, odd pixels, bad weights."""
     if not lowered.layers or not isinstance(lowered.steps[0].op, FloatLayer):
         raise refuse("network", "no convolution", "at least one convolution")
-    # Padding is a byte that means 0, so one of the bytes must.
-    scale, offset = lowered.scale, lowered.offset
-    if not (scale > 0 and 0 <= -offset / scale <= 255):
-        found = f"pixels from {offset:g} to {scale * 255 + offset:g}"
-        raise refuse("input", found, "a range that contains 0, such as 0..1 or -1..1")
     for layer in lowered.layers:
         if not (np.isfinite(layer.weights).all() and np.isfinite(layer.bias).all()):
             raise UserError("kmodel_range", layer.name, found="weights that are not numbers")

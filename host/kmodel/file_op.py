@@ -68,4 +68,6 @@ def mul(build: Builder, op: FileOp) -> Value:
 
 def div(build: Builder, op: FileOp) -> Value:
     """Read a quotient of a map and a constant."""
+    if all(isinstance(one, Value) for one in op.inputs):
+        return build.quotient(op.name, op.value, op.at(1))
     return build.scale_shift(op.name, op.value, 1 / np.asarray(op.constant(1), np.float64))

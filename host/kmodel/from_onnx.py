@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import UserError
+from .advice import instead_of
 from .file_op import Tensor
 from .graph import Graph
 from .normalise import Builder
@@ -20,6 +21,7 @@ QUANTIZED = {
     "QLinearMatMul", "QuantizeLinear",
 }  # fmt: skip
 NOT_FOLDED = {"If", "Loop", "Scan", "RandomNormal", "RandomUniform", "Bernoulli", "Multinomial"}
+SCOPES = "pkg.torch.onnx.name_scopes"
 MAIN_DOMAINS = ("", "ai.onnx")
 
 
@@ -66,6 +68,16 @@ def _short(error: Exception) -> str:
     return f"{type(error).__name__}: {lines[0][:200] if lines else ''}"
 
 
+def _name(node: Any) -> str:
+    """Return what a node is called; PyTorch keeps its own names of modules beside it."""
+    for one in node.metadata_props:
+        if one.key == SCOPES:
+            scopes = [part.strip(" '\"") for part in one.value.strip("[]").split(",")]
+            if len(scopes) > 1 and any(scopes):
+                return "/".join(part for part in (scopes[-2], scopes[-1]) if part)
+    return node.name or next(iter(node.output), node.op_type)
+
+
 class _Reader:
     def __init__(self, model: Any, file: str) -> None:
         from onnx import numpy_helper  # noqa: PLC0415
@@ -81,7 +93,7 @@ class _Reader:
     def read(self) -> Graph:
         self.begin()
         for node in self.graph.node:
-            name = node.name or next(iter(node.output), node.op_type)
+            name = _name(node)
             try:
                 results = self.node(name, node)
             except UserError:
@@ -114,15 +126,21 @@ class _Reader:
             return self.fold(node, inputs)
         handler = HANDLERS.get(node.op_type) if node.domain in MAIN_DOMAINS else None
         if handler is None:
-            raise refuse(name, node.op_type, ", ".join(sorted(HANDLERS)))
+            raise refuse(name, node.op_type, instead_of(node.op_type, HANDLERS))
         attrs = {one.name: get_attribute_value(one) for one in node.attribute}
         op = Op(name, node.op_type, inputs, attrs)
         return [handler(self.build, op)]
 
     def fold(self, node: Any, inputs: tuple[Tensor, ...]) -> list[Tensor]:
         """Work out a node that reads constants only."""
+        from onnx import helper  # noqa: PLC0415
         from onnx.reference import ReferenceEvaluator  # noqa: PLC0415
 
-        runner = ReferenceEvaluator(node, opsets={"": self.opset})
         feeds = {name: one for name, one in zip(node.input, inputs, strict=True) if name}
+        read = [helper.make_empty_tensor_value_info(one) for one in feeds]
+        made = [helper.make_empty_tensor_value_info(one) for one in node.output if one]
+        graph = helper.make_graph([node], "constants", read, made)
+        # A whole model, for a node alone would be taken for one of the newest opset.
+        opset = [helper.make_opsetid("", self.opset)]
+        runner = ReferenceEvaluator(helper.make_model(graph, opset_imports=opset))
         return [np.asarray(one) for one in runner.run(None, feeds)]  # type: ignore[arg-type]

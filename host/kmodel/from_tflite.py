@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import UserError
+from .advice import instead_of
 from .file_op import FileOp, Tensor, div, mul, sum_of
 from .graph import Graph
 from .normalise import Builder
@@ -130,7 +131,7 @@ class _Reader:
                 return
             handler = HANDLERS.get(kind)
             if handler is None:
-                raise refuse(name, kind, ", ".join(sorted(HANDLERS)))
+                raise refuse(name, kind, instead_of(kind, HANDLERS))
             made = handler(self.build, op)
             self.known[target] = self.activated(name, made, op.options)
         except UserError:
@@ -173,7 +174,7 @@ def _conv(build: Builder, op: Op) -> Value:
     if w.shape[3] != value.sizes[2]:
         raise refuse(op.name, "grouped convolution", "ordinary or depthwise convolution")
     if depthwise and options.depthMultiplier not in (0, 1):
-        raise refuse(op.name, "depth multiplier", "one filter for each channel")
+        raise refuse(op.name, "depth multiplier", instead_of("multiplier", ()))
     return build.conv(
         op.name,
         value,
@@ -213,10 +214,7 @@ def _leaky(build: Builder, op: Op) -> Value:
 
 
 def _prelu(build: Builder, op: Op) -> Value:
-    slopes = np.unique(op.constant(1))
-    if len(slopes) != 1:
-        raise refuse(op.name, "a slope for each channel", "one slope")
-    return build.activation(op.name, op.value, "leaky", float(slopes[0]))
+    return build.prelu(op.name, op.value, op.constant(1))
 
 
 def _pool(kind: str) -> Callable[[Builder, Op], Value]:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from .activation import never_falls
+from .colours import Input
 from .constraints import Value, check_padding, check_whole, sources_of
 from .fold import (
     LEFT_TOP,
@@ -36,28 +37,30 @@ FLOAT_DENSE = 64 << 10
 """Bytes of float weights up to which a dense layer stays on the CPU; the KPU's are a quarter."""
 
 
-def lower(graph: Graph, *, dense_on_kpu: bool = True) -> Lowered:
+def lower(graph: Graph, *, dense_on_kpu: bool = True, fold_colours: bool = True) -> Lowered:
     """Lower `graph`.
 
     Args:
         graph: the network.
         dense_on_kpu: run a dense layer behind global pooling as a 1x1 convolution before it
             (equal in exact arithmetic; saves main memory and CPU time).
+        fold_colours: put a scale for each colour into the first layer (see `colours`); without
+            it `Lowered.colours` holds it, and padding is exact, as the chip cannot have it.
 
     Raises:
         UserError: something in the network does not fit the KPU; says what fits.
     """
-    return _Lowering(graph, dense_on_kpu).run()
+    return _Lowering(graph, dense_on_kpu, fold_colours).run()
 
 
 class _Lowering:
-    def __init__(self, graph: Graph, dense_on_kpu: bool) -> None:
+    def __init__(self, graph: Graph, dense_on_kpu: bool, fold_colours: bool) -> None:
         height, width, channels = graph.input_shape
         self.picture: Shape = (channels, height, width)
         self.nodes, self.dense_on_kpu = graph.nodes, dense_on_kpu
         self.sources = sources_of(graph)
         self.readers = Counter(source for inputs in self.sources for source in inputs)
-        self.scale, self.offset = 1.0, 0.0
+        self.input = Input(channels, fold=fold_colours)
         self.steps: list[Step] = []
         self.done: dict[int, Value] = {PICTURE: Value(PICTURE, self.picture)}
         self.alone = True  # no other node reads what the present one reads
@@ -74,7 +77,9 @@ class _Lowering:
             self.done[number] = self.take(number, node, values)
         leaves = [number for number in range(len(self.nodes)) if not self.readers[number]]
         outputs = tuple(self.finish(self.done[leaf]) for leaf in leaves)
-        lowered = Lowered(self.scale, self.offset, self.picture, tuple(self.steps), outputs)
+        scale, offset = self.input.meaning()
+        lowered = Lowered(scale, offset, self.picture, tuple(self.steps), outputs,
+                          tuple(self.input.notes), self.input.kept)  # fmt: skip
         check_whole(lowered)
         return lowered
 
@@ -94,8 +99,7 @@ class _Lowering:
     def affine(self, node: Node, value: Value) -> Value:
         if value.step != PICTURE or self.steps or not self.alone:
             raise refuse(node.name, "Rescaling inside the network", "Rescaling as first layer")
-        self.offset = self.offset * node.attrs["scale"] + node.attrs["offset"]
-        self.scale *= node.attrs["scale"]
+        self.input.then(node.attrs["scale"], node.attrs["offset"])
         return value
 
     def pad(self, node: Node, value: Value) -> Value:
@@ -155,6 +159,8 @@ class _Lowering:
         pool: int = 0,
     ) -> Value:
         channels, height, width = value.shape
+        if value.step == PICTURE:
+            weights, bias = self.input.first(name, weights, bias)
         layer = FloatLayer(
             name=name,
             depthwise=depthwise,

@@ -16,6 +16,7 @@ import numpy as np
 
 from ..errors import UserError
 from .graph import Graph, Node
+from .patterns import chain, gated
 from .tidy import merged, needed
 from .values import NO_PADS, Pads, Value, refuse, same_pads, squeeze
 
@@ -72,6 +73,9 @@ class Builder:
             if any(value.pads):
                 raise refuse(value.node, "padding at the end", "a 3x3 convolution behind it")
         ends = [value.node for value in outputs]
+        for node in needed(self.nodes, ends):
+            if node.op == "greater" or node.attrs.get("kind") == "erf":
+                raise refuse(node.name, node.attrs["kind"], "gelu, softplus or another activation")
         nodes, renamed = merged(needed(self.nodes, ends), ends)
         read = {source for node in nodes for source in node.inputs}
         for value in outputs:
@@ -90,9 +94,7 @@ class Builder:
         """Return value * scale + shift; both are numbers or arrays for the file's axes."""
         scales, shifts = (self._per_channel(name, value, one) for one in (scale, shift))
         if not value.node or self.nodes[value.node].op == "affine":
-            if len(np.unique(scales)) > 1 or len(np.unique(shifts)) > 1:
-                raise refuse(name, "a scale or offset for each colour", "one scale and one offset")
-            attrs = {"scale": float(scales[0]), "offset": float(shifts[0])}
+            attrs = {"scale": _plain(scales), "offset": _plain(shifts)}
             return self.emit(name, "affine", [value], attrs)
         return self.emit(name, "batch_norm", [value], {}, {"scale": scales, "shift": shifts})
 
@@ -115,6 +117,13 @@ class Builder:
         attrs = {"kind": kind} if slope is None else {"kind": kind, "slope": float(slope)}
         return self.emit(name, "activation", [value], attrs)
 
+    def prelu(self, name: str, value: Value, slopes: np.ndarray) -> Value:
+        """Add a PReLU; the table of the KPU is one for all channels, so is the slope."""
+        if len(np.unique(slopes)) != 1:
+            found = f"a PReLU with {slopes.size} different slopes"
+            raise refuse(name, found, "one slope for all channels, such as a leaky ReLU")
+        return self.activation(name, value, "leaky", float(slopes.flat[0]))
+
     def clip(self, name: str, value: Value, low: float, high: float) -> Value:
         """Add what limits values: ReLU with any maximum, or -1 to 1."""
         low, high = (math.copysign(math.inf, x) if abs(x) > 1e30 else x for x in (low, high))
@@ -131,35 +140,31 @@ class Builder:
         return self.activation(name, value, kind)
 
     def product(self, name: str, a: Value, b: Value) -> Value:
-        """Multiply two values: x * sigmoid(x), or hard swish, and nothing else."""
+        """Multiply two values: x * sigmoid(x), hard swish, mish or gelu, and nothing else."""
         for x, gate in ((a, b), (b, a)):
-            kind, factor = self._gate(gate.node, x.node)
+            kind, factor = gated(self.nodes, gate.node, x.node)
             if kind:
                 made = self.activation(name, x, kind)
                 return made if factor == 1 else self.scale_shift(f"{name}:scale", made, factor)
-        raise refuse(name, "a product of two maps", "silu, hard swish, or a constant factor")
+        squeezed = a.is_vector != b.is_vector
+        found = (
+            "a factor for each channel that is computed" if squeezed else "a product of two maps"
+        )
+        raise refuse(name, found, "silu, hard swish, gelu or a constant factor; no "
+                     "squeeze-and-excite (MobileNet V1 and V2 have none)")  # fmt: skip
 
-    def _gate(self, gate: str, x: str) -> tuple[str, float]:
-        """Return which activation x * gate is, and by how much it must be multiplied."""
-        chain: list[Node] = []
-        while gate and gate != x and len(chain) < 4:
-            chain.append(self.nodes[gate])
-            gate = self.nodes[gate].inputs[0]
-        kinds = [node.attrs.get("kind", node.op) for node in reversed(chain)]
-        if gate != x or not x:
-            return "", 1.0
-        simple = {
-            ("sigmoid",): "silu",
-            ("hard_sigmoid",): "hard_swish",
-            ("softplus", "tanh"): "mish",
-        }.get(tuple(kinds), "")
-        if simple or kinds[:2] != ["batch_norm", "relu6"] or len(kinds) > 3:
-            return simple, 1.0
-        numbers = [node.arrays for node in reversed(chain) if node.op == "batch_norm"]
-        last = numbers[1] if len(kinds) == 3 and kinds[2] == "batch_norm" else None
-        if not _is(numbers[0], 1, 3) or (len(kinds) == 3 and not (last and _is(last, 1 / 6, 0))):
-            return "", 1.0
-        return "hard_swish", 1.0 if last else 6.0
+    def quotient(self, name: str, a: Value, b: Value) -> Value:
+        """Divide two values: x / (1 + |x|) and nothing else."""
+        if chain(self.nodes, b.node, a.node) != ["abs", (1.0, 1.0)]:
+            raise refuse(name, "a quotient of two maps", "softsign, or a constant divisor")
+        return self.activation(name, a, "softsign")
+
+    def logarithm(self, name: str, value: Value) -> Value:
+        """Take the logarithm of a sigmoid, and of nothing else."""
+        node = self.nodes.get(value.node)
+        if node is None or node.attrs.get("kind") != "sigmoid":
+            raise refuse(name, "a logarithm", "log_sigmoid")
+        return self.activation(name, replace(value, node=node.inputs[0]), "log_sigmoid")
 
     def softmax(self, name: str, value: Value, axis: int = -1) -> Value:
         """Add a softmax over the channels."""
@@ -354,8 +359,7 @@ class Builder:
         return self.emit(name, "resize", [value], {"scale": factors}, sizes=made)
 
 
-def _is(arrays: dict[str, np.ndarray], scale: float, shift: float) -> bool:
-    return bool(
-        np.allclose(arrays["scale"], scale, atol=1e-4)
-        and np.allclose(arrays["shift"], shift, atol=1e-4)
-    )
+def _plain(numbers: np.ndarray) -> float | tuple[float, ...]:
+    """Return one number, or one for each colour where they differ."""
+    values = tuple(map(float, numbers))
+    return values if len(set(values)) > 1 else values[0]

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from .advice import instead_of
 from .file_op import FileOp, Tensor, div, mul, sum_of
 from .normalise import Builder
 from .values import NO_PADS, Pads, Value, refuse, reshape, squeeze, transpose
@@ -45,7 +46,7 @@ def _conv(build: Builder, op: Op) -> Value:
     channels = value.sizes[2]
     depthwise = group == channels == w.shape[0] and group > 1
     if w.ndim != 4 or not (depthwise or group == 1) or w.shape[1] * group != channels:
-        raise refuse(op.name, f"{group} groups", "ordinary or depthwise convolution")
+        raise refuse(op.name, f"{group} groups", instead_of("groups", ()))
     return build.conv(
         op.name,
         value,
@@ -89,10 +90,7 @@ def _clip(build: Builder, op: Op) -> Value:
 
 
 def _prelu(build: Builder, op: Op) -> Value:
-    slopes = np.unique(op.constant(1))
-    if len(slopes) != 1:
-        raise refuse(op.name, "a slope for each channel", "one slope")
-    return build.activation(op.name, op.value, "leaky", float(slopes[0]))
+    return build.prelu(op.name, op.value, op.constant(1))
 
 
 def _hard_sigmoid(build: Builder, op: Op) -> Value:
@@ -154,6 +152,9 @@ def _concat(build: Builder, op: Op) -> Value:
     return build.join(op.name, "concat", values, op.attrs["axis"])
 
 
+SOFTPLUS_IS_LINEAR = 8.0
+"""From here on softplus differs from its argument by less than 1/2000."""
+
 COORDINATES = {
     "asymmetric": (0.0, 0.0),
     "half_pixel": (0.5, 0.5),
@@ -166,7 +167,11 @@ def _resize(build: Builder, op: Op) -> Value:
     """Resize, and Upsample of old files."""
     value, old = op.value, op.kind == "Upsample"
     if _text(op.attrs.get("mode"), "nearest") != "nearest":
-        raise refuse(op.name, "interpolation", "mode nearest")
+        raise refuse(
+            op.name,
+            f"{_text(op.attrs['mode'], '')} interpolation",
+            instead_of("RESIZE_BILINEAR", ()),
+        )
     way = _text(op.attrs.get("coordinate_transformation_mode"), "half_pixel")
     way = "asymmetric" if old or len(op.inputs) == 2 else way
     if way not in COORDINATES:
@@ -245,6 +250,23 @@ def _nothing(build: Builder, op: Op) -> Value:
     return op.value
 
 
+def _greater(build: Builder, op: Op) -> Value:
+    """Where a value is above a constant; only `_where` can use it."""
+    attrs = {"kind": op.kind, "than": float(op.constant(1))}
+    return build.emit(op.name, "greater", [op.value], attrs)
+
+
+def _where(build: Builder, op: Op) -> Value:
+    """What PyTorch makes of softplus: the argument itself where that is above 20."""
+    test, x, y = (op.at(index) for index in range(3))
+    asked, made = build.nodes.get(test.node), build.nodes.get(y.node)
+    fine = asked and made and asked.op == "greater" and asked.attrs["than"] >= SOFTPLUS_IS_LINEAR
+    if not (fine and made and asked and made.attrs.get("kind") == "softplus"
+            and asked.inputs == made.inputs == (x.node,)):  # fmt: skip
+        raise refuse(op.name, "a choice between two maps", "one activation, such as softplus")
+    return y
+
+
 HANDLERS: dict[str, Callable[[Builder, Op], Tensor]] = {
     "Abs": _activation("abs"),
     "Add": sum_of(1.0),
@@ -258,17 +280,20 @@ HANDLERS: dict[str, Callable[[Builder, Op], Tensor]] = {
     "Div": div,
     "Dropout": _nothing,
     "Elu": _elu("elu"),
+    "Erf": _activation("erf"),
     "Exp": _activation("exp"),
     "Flatten": _flatten,
     "Gelu": _gelu,
     "Gemm": _gemm,
     "GlobalAveragePool": _global_mean,
+    "Greater": _greater,
     "HardSigmoid": _hard_sigmoid,
     "HardSwish": _activation("hard_swish"),
     "Identity": _nothing,
     "LeakyRelu": lambda build, op: build.activation(
         op.name, op.value, "leaky", op.attrs.get("alpha", 0.01)
     ),
+    "Log": lambda build, op: build.logarithm(op.name, op.value),
     "MatMul": _matmul,
     "MaxPool": _pool("max_pool"),
     "Mish": _activation("mish"),
@@ -292,4 +317,5 @@ HANDLERS: dict[str, Callable[[Builder, Op], Tensor]] = {
     "Transpose": _transpose,
     "Unsqueeze": _unsqueeze,
     "Upsample": _resize,
+    "Where": _where,
 }

@@ -12,6 +12,8 @@ from typing import Literal
 
 import numpy as np
 
+from ..errors import Finding
+from .colours import Colours
 from .fold import FloatLayer, Shape
 
 Kind = Literal[
@@ -58,6 +60,9 @@ class Lowered:
         input_shape: channels, height, width of the picture.
         steps: in order of execution; a step reads only earlier ones.
         outputs: the steps whose values `KPU.forward` returns.
+        notes: what a user should know of how the network was brought onto the chip.
+        colours: instead of scale and offset, where they differ between colours and are not in
+            the first layer's weights (see `lowering.lower`).
     """
 
     scale: float
@@ -65,6 +70,8 @@ class Lowered:
     input_shape: Shape
     steps: tuple[Step, ...]
     outputs: tuple[int, ...]
+    notes: tuple[Finding, ...] = ()
+    colours: Colours | None = None
 
     @property
     def layers(self) -> tuple[FloatLayer, ...]:

@@ -302,8 +302,6 @@ def test_what_does_nothing_is_left_out(tmp_path):
          "reshape"),
         (lambda f: f.conv(8).add("Softmax", axis=1, name="wrong"), "softmax"),
         (lambda f: f.conv(8).add("ReduceMean", axes=[1], name="wrong"), "mean"),
-        (lambda f: f.add("Mul", f.constant(np.ones((1, 3, 1, 1)) * [[[1]], [[2]], [[3]]]),
-                         name="wrong").conv(8), "each colour"),
         (lambda f: f.conv(8).add("Resize", "", f.constant([1, 1, 1.5, 1.5]), name="wrong"),
          "nearest"),
         (lambda f: f.conv(8).add("Concat", f.x, axis=2, name="wrong"), "channels"),

@@ -1,7 +1,4 @@
-"""Keras models become graphs: by duck typing, and once with Keras itself."""
-
-import itertools
-from types import SimpleNamespace
+"""Keras models of every shape that people bring: against Keras itself, and what is refused."""
 
 import numpy as np
 import pytest
@@ -9,183 +6,374 @@ from small_networks import photos, run64
 
 from host.errors import UserError
 from host.kmodel import compile, from_keras, simulate
+from host.kmodel.agreement import run_float_network
+from host.kmodel.keras_ops import HANDLERS
+
+keras = pytest.importorskip("keras")
+layers = keras.layers
+SHAPE = (32, 32, 3)
 
 
-def layer(kind, name, weights=(), **config):
-    """A layer as `from_keras` sees one: a class name, a configuration, weights."""
-    made = type(kind, (), {})()
-    made.name = name
-    made.get_config = lambda: config
-    made.get_weights = lambda: [np.asarray(one, np.float32) for one in weights]
-    return made
-
-
-def chain(*layers, shape=(None, 32, 32, 3)):
-    """A model of layers one behind the other."""
-    for before, after in itertools.pairwise(layers):
-        operation = SimpleNamespace(operation=before)
-        after.input = SimpleNamespace(_keras_history=operation)
-    return SimpleNamespace(layers=layers, input_shape=shape)
-
-
-def conv(name="conv", kernel=(3, 3), outputs=8, **changes):
-    config = {
-        "kernel_size": kernel,
-        "strides": (1, 1),
-        "padding": "same",
-        "use_bias": True,
-        "activation": "linear",
-        "groups": 1,
-        "dilation_rate": (1, 1),
-    }
-    weights = [np.ones((*kernel, 3, outputs)), np.arange(outputs)]
-    return layer("Conv2D", name, weights, **(config | changes))
-
-
-def input_layer():
-    return layer("InputLayer", "input")
-
-
-def test_a_convolution():
-    graph = from_keras(chain(input_layer(), conv(activation="relu6")))
-    assert graph.input_shape == (32, 32, 3)
-    first, second = graph.nodes
-    assert (first.name, first.op) == ("conv", "conv")
-    assert first.attrs == {"kernel": 3, "stride": 1, "padding": "same"}
-    assert first.arrays["b"].tolist() == list(range(8))
-    assert second.attrs == {"kind": "relu6"}
-
-
-def test_a_convolution_without_bias():
-    bare = conv(use_bias=False)
-    bare.get_weights = lambda: [np.ones((3, 3, 3, 8), np.float32)]
-    (node,) = from_keras(chain(input_layer(), bare)).nodes
-    assert node.arrays["b"].tolist() == [0] * 8
-
-
-@pytest.mark.parametrize("scale", [True, False])
-@pytest.mark.parametrize("center", [True, False])
-def test_batch_norm(scale, center):
-    gamma, beta, mean, variance = [2.0, 3.0], [0.5, -0.5], [1.0, -1.0], [4.0, 0.25]
-    weights = [*([gamma] if scale else []), *([beta] if center else []), mean, variance]
-    made = layer("BatchNormalization", "norm", weights, scale=scale, center=center, epsilon=1e-3)
-    (node,) = from_keras(chain(input_layer(), made)).nodes
-    x = np.array([3.0, -2.0])
-    wanted = (x - mean) / np.sqrt(np.array(variance) + 1e-3)
-    wanted = wanted * (gamma if scale else 1) + (beta if center else 0)
-    np.testing.assert_allclose(x * node.arrays["scale"] + node.arrays["shift"], wanted, rtol=1e-6)
-
-
-@pytest.mark.parametrize(
-    ("made", "attrs"),
-    [
-        (layer("ReLU", "a", max_value=None, negative_slope=0.0, threshold=0.0), {"kind": "relu"}),
-        (layer("ReLU", "a", max_value=6.0, negative_slope=0.0), {"kind": "relu6"}),
-        (layer("ReLU", "a", max_value=None, negative_slope=0.1), {"kind": "leaky", "slope": 0.1}),
-        (layer("LeakyReLU", "a", negative_slope=0.3), {"kind": "leaky", "slope": 0.3}),
-        (layer("ReLU", "a", max_value=4.0), {"kind": "relu_max", "slope": 4.0}),
-        (layer("ELU", "a", alpha=0.5), {"kind": "elu", "slope": 0.5}),
-        (layer("Activation", "a", activation="hard_silu"), {"kind": "hard_silu"}),
-        (layer("Activation", "a", activation="relu"), {"kind": "relu"}),
-        (layer("Activation", "a", activation="leaky_relu"), {"kind": "leaky", "slope": 0.2}),
-    ],
-)
-def test_activations(made, attrs):
-    (node,) = from_keras(chain(input_layer(), made)).nodes
-    assert node.op == "activation"
-    assert node.attrs == attrs
-
-
-def test_the_rest_of_a_classifier():
-    dense = layer(
-        "Dense", "dense", [np.ones((8, 3)), [1, 2, 3]], use_bias=True, activation="softmax"
-    )
-    graph = from_keras(
-        chain(
-            input_layer(),
-            layer("Rescaling", "scale", scale=1 / 255, offset=0),
-            layer("ZeroPadding2D", "pad", padding=((1, 1), (1, 1))),
-            conv(padding="valid", strides=(2, 2)),
-            layer("Dropout", "drop"),
-            layer("MaxPooling2D", "pool", pool_size=(2, 2), strides=(2, 2), padding="valid"),
-            layer("GlobalAveragePooling2D", "mean"),
-            dense,
-        )
-    )
-    ops = [node.op for node in graph.nodes]
-    assert ops == ["affine", "pad", "conv", "max_pool", "global_mean", "dense", "softmax"]
-
-
-@pytest.mark.parametrize(
-    ("made", "text"),
-    [
-        (layer("Reshape", "wrong"), "Reshape"),
-        (conv("wrong", kernel=(5, 5)), "(5, 5)"),
-        (conv("wrong", strides=(3, 3)), "(3, 3)"),
-        (conv("wrong", strides=(1, 2)), "(1, 2)"),
-        (conv("wrong", groups=2), "grouped"),
-        (conv("wrong", dilation_rate=(2, 2)), "dilation"),
-        (conv("wrong", activation="glu"), "glu"),
-        (layer("PReLU", "wrong"), "PReLU"),
-        (layer("ReLU", "wrong", threshold=1.0), "threshold"),
-        (layer("ReLU", "wrong", max_value=6.0, negative_slope=0.1), "leaky"),
-        (layer("ZeroPadding2D", "wrong", padding=((0, 1), (0, 1))), "((0, 1), (0, 1))"),
-        (layer("MaxPooling2D", "wrong", pool_size=(3, 3), strides=(2, 2)), "(3, 3)"),
-        (layer("Rescaling", "wrong", scale=[1, 2, 3], offset=0), "channel"),
-    ],
-)
-def test_layers_that_the_chip_does_not_have(made, text):
-    with pytest.raises(UserError) as error:
-        from_keras(chain(input_layer(), made))
-    assert error.value.code == "kmodel_operation_unsupported"
-    assert "wrong" in str(error.value)
-    assert text in str(error.value)
-
-
-def keras_network(keras):
-    layers = keras.layers
-    return keras.Sequential(
-        [
-            keras.Input((48, 32, 3)),
-            layers.Rescaling(1 / 127.5, offset=-1),
-            layers.ZeroPadding2D(1),
-            layers.Conv2D(8, 3, 2, "valid", use_bias=False),
-            layers.BatchNormalization(),
-            layers.ReLU(6.0),
-            layers.DepthwiseConv2D(3, padding="same", use_bias=False),
-            layers.BatchNormalization(),
-            layers.ReLU(6.0),
-            layers.Conv2D(16, 1, activation="relu"),
-            layers.MaxPooling2D(),
-            layers.ZeroPadding2D(1),
-            layers.DepthwiseConv2D(3, 2, "valid"),
-            layers.LeakyReLU(negative_slope=0.1),
-            layers.Conv2D(12, 1, use_bias=False),
-            layers.BatchNormalization(scale=False),
-            layers.ReLU(),
-            layers.SpatialDropout2D(0.1),
-            layers.GlobalAveragePooling2D(),
-            layers.Dropout(0.2),
-            layers.Dense(5, activation="softmax"),
-        ]
-    )
-
-
-def test_keras_itself():
-    """The graph computes what Keras computes; the kmodel agrees with both."""
-    keras = pytest.importorskip("keras")
+def sequential(*parts, shape=SHAPE):
     keras.utils.set_random_seed(1)
-    model = keras_network(keras)
+    return keras.Sequential([keras.Input(shape), *parts])
+
+
+def functional(build, shape=SHAPE):
+    keras.utils.set_random_seed(1)
+    picture = keras.Input(shape)
+    return keras.Model(picture, build(picture))
+
+
+def shaken(model):
+    """Give every batch norm numbers of its own, also inside."""
     rng = np.random.default_rng(2)
-    for made in model.layers:
-        if type(made).__name__ == "BatchNormalization":
-            made.set_weights([rng.uniform(0.5, 1.5, w.shape) for w in made.get_weights()])
-    last = model.layers[-1]
-    last.set_weights([w * 4 + rng.normal(size=w.shape) for w in last.get_weights()])
-    images = photos(3, (48, 32, 3), 24)
+    for layer in model._flatten_layers():
+        if isinstance(layer, layers.BatchNormalization):
+            layer.set_weights([rng.uniform(0.5, 1.5, w.shape) for w in layer.get_weights()])
+    return model
+
+
+def conv(outputs=8, kernel=3, **more):
+    return layers.Conv2D(outputs, kernel, **({"padding": "same"} | more))
+
+
+def agrees(model, *, compiled=False):
+    """The graph computes what Keras computes on bytes; the kmodel agrees with both."""
+    graph = from_keras(shaken(model))
+    images = photos(3, graph.input_shape, 8)
+    # Nothing here scales pixels unless the model does, so they are small numbers to begin with.
+    images = images if graph.nodes[0].op == "affine" else images // 64
     wanted = model.predict(images.astype(np.float32), verbose=0)
-    graph = from_keras(model)
-    np.testing.assert_allclose(run64(graph, images), wanted, atol=1e-5)
-    got = simulate(compile(graph, images).data, images)[0]
-    assert np.abs(got - wanted).mean() < 0.01
-    assert (got.argmax(1) == wanted.argmax(1)).mean() >= 0.9
+    np.testing.assert_allclose(run64(graph, images), wanted, atol=2e-4, rtol=1e-3)
+    if compiled:
+        answer = simulate(compile(graph, images).data, images)[0]
+        flat = (wanted.transpose(0, 3, 1, 2) if wanted.ndim == 4 else wanted).reshape(8, -1)
+        assert np.abs(answer - flat).mean() < 0.02 * max(1.0, np.ptp(flat))
+    return graph
+
+
+def ops(graph):
+    return [node.op for node in graph.nodes]
+
+
+def kinds(graph):
+    return [node.attrs["kind"] for node in graph.nodes if node.op == "activation"]
+
+
+def refused(model):
+    with pytest.raises(UserError) as error:
+        compile(from_keras(model), photos(1, SHAPE, 2))
+    return error.value
+
+
+def test_a_classifier_of_every_day():
+    model = sequential(
+        layers.Rescaling(1 / 127.5, offset=-1),
+        layers.ZeroPadding2D(1),
+        conv(8, strides=2, padding="valid", use_bias=False),
+        layers.BatchNormalization(),
+        layers.ReLU(6.0),
+        layers.DepthwiseConv2D(3, padding="same", use_bias=False),
+        layers.BatchNormalization(),
+        layers.ReLU(6.0),
+        conv(16, 1, activation="relu"),
+        layers.MaxPooling2D(),
+        layers.ZeroPadding2D(1),
+        layers.DepthwiseConv2D(3, 2, "valid"),
+        layers.LeakyReLU(negative_slope=0.1),
+        conv(12, 1, use_bias=False),
+        layers.BatchNormalization(scale=False),
+        layers.ReLU(),
+        layers.SpatialDropout2D(0.1),
+        layers.GlobalAveragePooling2D(),
+        layers.Dropout(0.2),
+        layers.Dense(5, activation="softmax"),
+        shape=(48, 64, 3),
+    )
+    graph = agrees(model, compiled=True)
+    assert graph.input_shape == (48, 64, 3)
+    assert ops(graph)[:5] == ["affine", "pad", "conv", "batch_norm", "activation"]
+    assert ops(graph)[-3:] == ["global_mean", "dense", "softmax"]
+
+
+def base(name="base"):
+    picture = keras.Input(SHAPE, name=f"{name}_in")
+    x = layers.Rescaling(1 / 127.5, -1)(picture)
+    left = conv(8, activation="relu", name="left")(x)
+    return keras.Model(picture, layers.Add(name="sum")([left, conv(name="right")(left)]), name=name)
+
+
+@pytest.mark.parametrize("first", [[], [keras.Input(SHAPE)]], ids=["bare", "with input"])
+def test_transfer_learning(first):
+    """Sequential([base, pooling, dense]): the usual shape, with the base called as a layer."""
+    head = [layers.GlobalAveragePooling2D(), layers.Dense(3, activation="softmax", name="answer")]
+    keras.utils.set_random_seed(1)
+    graph = agrees(keras.Sequential([*first, base(), *head]), compiled=True)
+    assert [node.name for node in graph.nodes if node.op in ("conv", "dense")] == [
+        "base/left", "base/right", "answer",
+    ]  # fmt: skip
+
+
+def test_models_in_models_in_models():
+    inner = keras.Sequential([keras.Input((32, 32, 8)), conv(), layers.ReLU()], name="inner")
+    middle = functional(lambda x: inner(conv(name="own")(x), training=False))
+    model = functional(lambda x: layers.GlobalAveragePooling2D()(middle(x / 255.0)))
+    graph = agrees(model)
+    assert [node.name for node in graph.nodes if node.op == "conv"] == [
+        f"{middle.name}/own", f"{middle.name}/inner/{inner.layers[0].name}",
+    ]  # fmt: skip
+
+
+def test_a_layer_that_is_called_twice():
+    again = conv(8, name="again")
+    graph = agrees(functional(lambda x: again(again(conv(8)(x / 255.0)))), compiled=True)
+    first, second = (node for node in graph.nodes if node.name.startswith("again"))
+    assert (first.arrays["w"] == second.arrays["w"]).all()
+
+
+def test_a_model_from_a_file(tmp_path):
+    model = functional(lambda x: conv(4)(base()(x, training=False)))
+    model.save(tmp_path / "m.keras")
+    model.save(tmp_path / "m.h5")
+    for name in ("m.keras", "m.h5"):
+        agrees(keras.models.load_model(tmp_path / name, compile=False))
+
+
+@pytest.mark.parametrize(
+    "scaling",
+    [
+        lambda x: x / 127.5 - 1,
+        lambda x: (x - 127.5) * (1 / 127.5),
+        keras.applications.mobilenet.preprocess_input,
+        layers.Normalization(mean=100.0, variance=400.0),
+        lambda x: layers.Rescaling(1 / 255)(layers.RandomRotation(0.1)(layers.RandomFlip()(x))),
+        lambda x: layers.Rescaling(1 / 255)(layers.Resizing(32, 32)(x)),
+    ],
+)
+def test_scaling_of_every_kind(scaling):
+    graph = agrees(functional(lambda x: conv(8, activation="relu")(scaling(x))), compiled=True)
+    assert ops(graph)[0] == "affine"
+
+
+IMAGENET = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
+
+
+def colours(x):
+    mean, deviation = IMAGENET
+    x = layers.Rescaling(1 / 255)(x)
+    return layers.Normalization(mean=mean, variance=[one**2 for one in deviation])(x)
+
+
+@pytest.mark.parametrize(
+    "scaling",
+    [
+        colours,
+        layers.Rescaling([1 / 58, 1 / 57, 1 / 57.4], [-2.1, -2.0, -1.8]),
+        lambda x: (x - np.array([123.7, 116.3, 103.5], np.float32)) / 58.0,
+    ],
+)
+def test_a_scale_for_each_colour(scaling):
+    """Exact inside; at the border padding is off by some levels, which is said."""
+    model = functional(lambda x: conv(8, activation="relu", name="first")(scaling(x)))
+    graph = agrees(model)
+    images = photos(4, SHAPE, 8)
+    wanted = model.predict(images.astype(np.float32), verbose=0).transpose(0, 3, 1, 2)
+    exact = run_float_network(graph, images)[0].reshape(wanted.shape)
+    np.testing.assert_allclose(exact, wanted, atol=1e-3)
+    made = compile(graph, images)
+    (note,) = made.findings
+    assert (note.code, note.path, note.severity) == ("kmodel_border_colours", "first", "warning")
+    assert 5 < note.params["levels"] < 21
+    error = np.abs(simulate(made.data, images)[0].reshape(wanted.shape) - wanted)
+    step = np.ptp(wanted) / 255
+    assert error[..., 1:-1, 1:-1].mean() < 0.6 * step
+    assert error[..., 1:-1, 1:-1].max() < 6 * step
+    assert error.max() < 0.1 * np.ptp(wanted)
+
+
+def test_colours_before_a_layer_without_padding_are_exact():
+    model = functional(lambda x: layers.DepthwiseConv2D(1)(colours(x)))
+    images = photos(4, SHAPE, 4)
+    made = compile(from_keras(model), images)
+    wanted = model.predict(images.astype(np.float32), verbose=0).transpose(0, 3, 1, 2)
+    assert made.findings == ()
+    answer = simulate(made.data, images)[0].reshape(wanted.shape)
+    assert np.abs(answer - wanted).max() < np.ptp(wanted) / 100
+
+
+@pytest.mark.parametrize(
+    ("layer", "kind"),
+    [
+        (layers.ReLU(), "relu"),
+        (layers.ReLU(6.0), "relu6"),
+        (layers.ReLU(4.0), "relu_max"),
+        (layers.ReLU(negative_slope=0.1), "leaky"),
+        (layers.LeakyReLU(negative_slope=0.3), "leaky"),
+        (layers.PReLU(alpha_initializer="ones", shared_axes=[1, 2]), "slope"),
+        (layers.PReLU(alpha_initializer=keras.initializers.Constant(0.2)), "leaky"),
+        (layers.ELU(0.5), "elu"),
+        (layers.Activation("leaky_relu"), "leaky"),
+        (layers.Activation(layers.LeakyReLU(0.2)), "leaky"),
+        (layers.Activation(keras.ops.tanh), "tanh"),
+        *[(layers.Activation(name), kind) for name, kind in (
+            ("relu", "relu"), ("sigmoid", "sigmoid"), ("tanh", "tanh"), ("silu", "silu"),
+            ("swish", "silu"), ("hard_silu", "hard_silu"), ("hard_sigmoid", "hard_sigmoid"),
+            ("gelu", "gelu"), ("elu", "elu"), ("selu", "selu"), ("softplus", "softplus"),
+            ("softsign", "softsign"), ("exponential", "exponential"), ("mish", "mish"),
+            ("log_sigmoid", "log_sigmoid"), ("celu", "celu"), ("hard_tanh", "hard_tanh"),
+        )],
+        *[(layers.Activation(name), None) for name in ("linear",)],
+    ],
+)  # fmt: skip
+def test_activations(layer, kind):
+    model = sequential(layers.Rescaling(1 / 255), conv(), layer)
+    if kind == "slope":  # a slope of 1 is none
+        assert "between 0 and 1" in str(refused(model))
+        return
+    assert kinds(agrees(model)) == ([kind] if kind else [])
+
+
+@pytest.mark.parametrize(
+    ("call", "kind"),
+    [
+        (keras.activations.relu, "relu"),
+        (lambda x: keras.activations.relu(x, max_value=6), "relu6"),
+        (keras.ops.relu6, "relu6"),
+        (keras.ops.sigmoid, "sigmoid"),
+        (keras.ops.silu, "silu"),
+        (keras.ops.gelu, "gelu_tanh"),
+        (keras.ops.hard_silu, "hard_swish"),
+        (keras.ops.softplus, "softplus"),
+        (lambda x: keras.ops.clip(x, 0, 3), "relu_max"),
+        (lambda x: x * keras.ops.sigmoid(x), "silu"),
+        (lambda x: x * keras.ops.relu6(x + 3) / 6, "hard_swish"),
+        (lambda x: layers.Multiply()([x, layers.Activation("hard_sigmoid")(x)]), "hard_swish"),
+    ],
+)
+def test_operations_on_tensors(call, kind):
+    assert kinds(agrees(functional(lambda x: call(conv()(x / 255.0))))) == [kind]
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [layers.SeparableConv2D(8, 3, padding="same", activation="relu")],
+        [conv(8), conv(8, groups=8)],
+        [conv(8), layers.AveragePooling2D(2), conv(4, 1), layers.MaxPooling2D(4)],
+        [conv(8), layers.GlobalAveragePooling2D(keepdims=True), layers.Dropout(0.1),
+         conv(4, 1), layers.Reshape((4,)), layers.Activation("softmax")],
+        [conv(8), layers.GlobalAveragePooling2D(), layers.Reshape((1, 1, 8)), conv(4, 1),
+         layers.Flatten(), layers.Softmax()],
+        [conv(4, strides=1), layers.MaxPooling2D(4), layers.Flatten(), layers.Dense(6),
+         layers.BatchNormalization(), layers.Dense(3)],
+        [conv(4), layers.MaxPooling2D(4), layers.Permute((3, 1, 2)), layers.Flatten(),
+         layers.Dense(6)],
+        [conv(4), layers.UpSampling2D(2), conv(3)],
+        [layers.GaussianNoise(0.1), layers.RandomZoom(0.1), conv(4), layers.Dense(5)],
+        [conv(4), layers.Cropping2D(0), layers.Identity(), layers.ActivityRegularization()],
+    ],
+    ids=["separable", "groups", "pools", "mobilenet head", "1x1 head", "dense", "permute",
+         "upsampling", "dense on a map", "nothing"],
+)  # fmt: skip
+def test_layers(parts):
+    agrees(sequential(layers.Rescaling(1 / 255), *parts), compiled=True)
+
+
+def test_branches():
+    def build(x):
+        a = conv(4, activation="relu")(x / 255.0)
+        both = layers.Concatenate()([a, conv(6)(a)])
+        added = a + conv(4)(both)
+        return keras.ops.mean(layers.Add()([added, a, conv(4)(a)]), axis=(1, 2))
+
+    agrees(functional(build), compiled=True)
+
+
+@pytest.mark.parametrize(
+    ("part", "text"),
+    [
+        (conv(8, 5), "5x5"),
+        (conv(8, strides=3), "3x3"),
+        (conv(8, strides=2), "padding=1 in PyTorch"),
+        (conv(8, dilation_rate=2), "dilation"),
+        (conv(6, groups=3), "groups=1"),
+        (conv(8, padding="valid"), "padding='same'"),
+        (layers.DepthwiseConv2D(3, depth_multiplier=2, padding="same"), "depth_multiplier=1"),
+        (layers.SeparableConv2D(8, 3, depth_multiplier=2), "depth_multiplier=1"),
+        (layers.Conv2DTranspose(8, 3), "nearest upsampling"),
+        (layers.UpSampling2D(2, interpolation="bilinear"), "interpolation='nearest'"),
+        (layers.MaxPooling2D(3, 2), "2x2 or 4x4"),
+        (layers.GlobalMaxPooling2D(), "global average pooling"),
+        (layers.LayerNormalization(), "batch norm"),
+        (layers.Cropping2D(1), "before training"),
+        (layers.Resizing(16, 16), "16x16"),
+        (layers.ReLU(threshold=1.0), "threshold=0"),
+        (layers.ReLU(6.0, negative_slope=0.1), "max_value=None"),
+        (layers.PReLU(alpha_initializer="uniform"), "one slope for all channels"),
+        (layers.BatchNormalization(axis=1), "axis=-1"),
+        (layers.Activation("glu"), "glu"),
+        (layers.Activation(keras.ops.cos), "cos"),
+        (layers.Reshape((16, 64, 6)), "reshape"),
+        (layers.Softmax(), "softmax of a vector"),
+    ],
+)
+def test_layers_that_the_chip_does_not_have(part, text):
+    error = refused(sequential(layers.Rescaling(1 / 255), conv(6), part, conv(4)
+                               if part.compute_output_shape((None, 32, 32, 6))[1:2] == (32,)
+                               else layers.Flatten()))  # fmt: skip
+    assert error.code in ("kmodel_operation_unsupported", "kmodel_same_stride")
+    assert part.name in error.findings[0].path
+    assert text in str(error)
+
+
+def test_padding_of_keras_applications():
+    parts = layers.ZeroPadding2D(((0, 1), (0, 1))), conv(8, strides=2, padding="valid")
+    error = refused(sequential(layers.Rescaling(1 / 255), *parts))
+    assert error.code == "kmodel_same_stride"
+    assert "ZeroPadding2D(1)" in str(error)
+
+
+def test_squeeze_and_excite_is_named():
+    def build(x):
+        x = conv(8)(x / 255.0)
+        gate = conv(8, 1, activation="sigmoid")(layers.GlobalAveragePooling2D(keepdims=True)(x))
+        return layers.Multiply(name="excite")([x, gate])
+
+    error = refused(functional(build))
+    assert error.findings[0].path == "excite"
+    assert "squeeze-and-excite" in str(error)
+
+
+class Own(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.one = conv()
+
+    def call(self, x):
+        return self.one(x)
+
+
+def test_a_model_of_python_code_is_refused():
+    model = Own()
+    model(np.zeros((1, *SHAPE), np.float32))
+    assert "Python code" in str(refused(model))
+
+
+def test_a_network_with_two_inputs():
+    pair = [keras.Input(SHAPE), keras.Input(SHAPE)]
+    assert refused(keras.Model(pair, layers.Add()(pair))).code == "kmodel_network_input"
+
+
+def test_planes_first_are_refused():
+    model = sequential(layers.Rescaling(1 / 255), conv(8, 1, data_format="channels_first"))
+    assert "channels_last" in str(refused(model))
+
+
+def test_every_reader_is_a_layer_or_an_operation_of_keras():
+    """A name that Keras does not have would never be met."""
+    from keras.src.activations import activations
+    from keras.src.ops import core, nn, numpy
+
+    known = {name for place in (layers, core, nn, numpy, activations) for name in dir(place)}
+    assert set(HANDLERS) - known == {"TFOpLambda"}

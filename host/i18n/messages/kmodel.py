@@ -17,9 +17,53 @@ MESSAGES: dict[str, Message] = {
     ),
     "kmodel_unsafe": Message(
         what=N_("The kmodel would crash the board at {where}."),
-        found=N_("{found}"),
+        found=N_("{what} at {start} to {end} of {size} {kind}"),
         needed=N_("layers that stay inside the memory that the file asks for"),
         fix=N_("Do not put this file on a board; convert the model again."),
+    ),
+    "kmodel_value": Message(
+        what=N_("The kmodel has a number that the chip cannot work with, at {where}."),
+        found=N_("{found}"),
+        needed=N_("{needed}"),
+        fix=N_("Do not put this file on a board; convert the model again."),
+    ),
+    "kmodel_16_bit": Message(
+        what=N_("The kmodel has 16-bit weights."),
+        found=N_("a header without the flag for 8-bit weights"),
+        needed=N_("8-bit weights: no file with others is known to run"),
+        fix=N_("Convert the model again, with 8-bit weights."),
+    ),
+    "kmodel_overwrites_input": Message(
+        what=N_("The kmodel destroys what it still has to read, at {where}."),
+        found=N_(
+            "its result at {at} to {until} overwrites its {what} at {start} to {end} ({kind})"
+        ),
+        needed=N_("a result beside the input, not over it"),
+        fix=N_("Do not put this file on a board; convert the model again."),
+    ),
+    "kmodel_unwritten": Message(
+        what=N_("The kmodel reads what nothing has written, at {where}."),
+        found=N_("{start} to {end} ({kind}), which nothing has written"),
+        needed=N_("the result of an earlier layer"),
+        fix=N_("Do not put this file on a board; convert the model again."),
+    ),
+    "kmodel_torn": Message(
+        what=N_("The kmodel reads an overwritten result, at {where}."),
+        found=N_("the result of layer {writer}, a part of which layer {other} overwrote"),
+        needed=N_("results that stay whole until their last reader"),
+        fix=N_("Do not put this file on a board; convert the model again."),
+    ),
+    "kmodel_mixed": Message(
+        what=N_("The kmodel reads the wrong kind of numbers, at {where}."),
+        found=N_("{kind}, left by layer {writer}"),
+        needed=N_("{needed}"),
+        fix=N_("Do not put this file on a board; convert the model again."),
+    ),
+    "kmodel_too_slow": Message(
+        what=N_("The kmodel would take too long for a picture."),
+        found=N_("about {seconds} s by our estimate"),
+        needed=N_("at most {limit} s"),
+        fix=N_("Use a smaller network or a smaller picture."),
     ),
     "kmodel_picture_size": Message(
         what=N_("The picture does not have the size that the model was made for."),
@@ -43,7 +87,19 @@ MESSAGES: dict[str, Message] = {
         what=N_("Layer {path} has stride 2 with padding='same', which the K210 cannot do."),
         found=N_("padding='same' on {found}, which pads right and bottom only"),
         needed=N_("the same padding on all sides"),
-        fix=N_("Use ZeroPadding2D(1) and padding='valid', and train (or fine-tune) again."),
+        fix=N_(
+            "In Keras use ZeroPadding2D(1) and padding='valid', in PyTorch padding=1; then train "
+            "(or fine-tune) again."
+        ),
+    ),
+    "kmodel_border_colours": Message(
+        what=N_("Layer {path} reads a border that is slightly off."),
+        found=N_(
+            "the network scales each colour by itself, but the KPU pads all with one byte: "
+            "{levels} levels of 255 beside 0 for the worst colour"
+        ),
+        needed=N_("one scale and offset for all colours, to be exact at the border"),
+        fix=N_("Nothing, if the kmodel agrees with the network; else train with one scale."),
     ),
     "kmodel_range": Message(
         what=N_("The numbers of layer {path} are too large for the KPU."),
