@@ -10,8 +10,9 @@ from .i18n import N_, catalogue, translator
 
 Severity = Literal["error", "warning", "note"]
 
-WORDS = ("kind", "needed", "state")
-"""Values that are translated when they are words of ours, marked with N_ where they are defined."""
+WORDS = ("kind", "needed", "state", "where")
+"""Values that are translated when they are words of ours, marked with N_ where they are defined.
+`where` may be a template itself: "layer {number}"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,8 @@ class Finding:
         tr = translator(language)
         given = ((key, self.params.get(key)) for key in WORDS)
         words = {key: tr(value) for key, value in given if isinstance(value, str)}
+        if "number" in self.params and "where" in words:
+            words["where"] = words["where"].format(**self.params)
         return tr(template).format(**{"path": self.path, **self.params, **words})
 
     def as_dict(self, language: str = "en") -> dict[str, str]:

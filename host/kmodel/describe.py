@@ -11,12 +11,11 @@ from ..errors import UserError
 from .cost import layer_seconds
 from .kpu import POOLS
 from .layout import LINE_BYTES, map_lines
+from .spans import WRITTEN, counts, kpu_spans, main_spans
 from .v3 import CpuLayer, Kmodel, Layer, LayerType, read
-from .verify import _counts, _kpu_spans, _main_spans, verify
+from .verify import verify
 
 V3, BROKEN = "kmodel V3", "broken kmodel V3"
-READS = ("input", "a", "b", "part")
-"""What `verify` calls the spans that a layer reads; the others are written."""
 _POOL_NAMES = {"max": "max", "mean": "mean", "left_top": "stride", "right_top": "right top"}
 
 
@@ -104,7 +103,7 @@ def _row(number: int, layer: Layer) -> LayerInfo:
         dense = layer.type is LayerType.FULLY_CONNECTED
         macs = layer["in_channels"] * layer["out_channels"] if dense else 0
         table = layer.table.nbytes if dense and layer.table is not None else 0
-        lines = sum(end - start for start, end, _ in _kpu_spans(layer))
+        lines = sum(end - start for start, end, _ in kpu_spans(layer))
         name = layer.type.name.lower().removeprefix("k210_").replace("_", " ")
         name = name.removesuffix("2d")
         return LayerInfo(number, name, "", inside, outside, macs, table, (0, lines), ms)
@@ -147,7 +146,7 @@ def _cpu_shapes(layer: CpuLayer) -> tuple[tuple[int, ...], tuple[int, ...]]:
             return (values["channels"],), (values["channels"], 4, 4)
         case LayerType.K210_REMOVE_PADDING:
             return (values["channels"], 4, 4), (values["channels"],)
-    inside, outside = _counts(layer)
+    inside, outside = counts(layer)
     return (inside,), (outside,)
 
 
@@ -169,16 +168,16 @@ def _lives(model: Kmodel, memory: Literal["kpu", "main"]) -> Iterator[Block]:
     live: list[list[Any]] = []  # start, end, first, last, label
     unit = LINE_BYTES if memory == "kpu" else 1
     for number, layer in enumerate(model.layers):
-        spans = list(_kpu_spans(layer) if memory == "kpu" else _main_spans(layer))
+        spans = list(kpu_spans(layer) if memory == "kpu" else main_spans(layer))
         for start, end, what in spans:
-            if what in READS:
+            if what not in WRITTEN:
                 read_by = [one for one in live if one[0] < end and start < one[1]]
                 for one in read_by:
                     one[3] = number
                 if not read_by:
                     live.append([start, end, number, number, "picture"])
         for start, end, what in spans:
-            if what not in READS:
+            if what in WRITTEN:
                 yield from _ended(live, start, end, memory, unit)
                 live.append([start, end, number, number, f"layer {number}"])
     for start, size in model.outputs if memory == "main" else ():
@@ -199,12 +198,21 @@ def _ended(
 
 
 def peak_bytes(blocks: list[Block], memory: Literal["kpu", "main"]) -> int:
-    """Return the most bytes that are alive at once in one of the memories."""
-    chosen = [block for block in blocks if block.memory == memory]
-    return max(
-        (
-            sum(block.end - block.start for block in chosen if block.first <= now <= block.last)
-            for now in {block.first for block in chosen}
-        ),
-        default=0,
+    """Return the most bytes that are alive at once in one of the memories.
+
+    A layer that puts its result in the place of its input has one of both there.
+    """
+    chosen = sorted(
+        (block for block in blocks if block.memory == memory), key=lambda block: block.start
     )
+    return max((_alive(chosen, now) for now in {block.first for block in chosen}), default=0)
+
+
+def _alive(blocks: list[Block], now: int) -> int:
+    """Return how many bytes of blocks (in the order of their starts) live at layer `now`."""
+    total = end = 0
+    for block in blocks:
+        if block.first <= now <= block.last:
+            total += max(0, block.end - max(block.start, end))
+            end = max(end, block.end)
+    return total

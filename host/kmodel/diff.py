@@ -146,7 +146,9 @@ def _array(what: str, a: np.ndarray, b: np.ndarray) -> Iterator[Change]:
     if a.shape != b.shape:
         yield Change(what, f"{a.size} values", f"{b.size} values")
         return
-    apart = np.abs(a.astype(np.float64) - b.astype(np.float64))
+    with np.errstate(invalid="ignore"):
+        apart = np.abs(a.astype(np.float64) - b.astype(np.float64))
+    apart[(a == b) | (np.isnan(a) & np.isnan(b))] = 0  # nan and inf, too
     count = int(np.count_nonzero(apart))
     if count:
         yield Change(what, f"{count} of {a.size} differ", f"by up to {apart.max():g}")

@@ -26,8 +26,10 @@ FLOAT32_EXACT = 1 << 24
 FLOAT64_EXACT = 1 << 53
 FARTHEST = 1 << 35
 """The KPU keeps the activation's input in 36 bits signed."""
-MAX_TABLE = 1 << 23
-"""Largest look-up table for an activation; wider ones are computed segment by segment."""
+MAX_TABLE = 1 << 21
+"""Largest look-up table for an activation, bytes; wider ones are computed segment by segment."""
+TABLE_PART = 1 << 16
+"""Entries of a table that are computed at a time."""
 
 # pool code -> (window, stride, kind)
 POOLS = {
@@ -92,10 +94,10 @@ class _Table:
     values: np.ndarray
 
 
-def _tabulate(table: Activation, reach: int, half_up: bool) -> _Table | None:
+def _tabulate(table: Activation, reach: int, half_up: bool, most: int) -> _Table | None:
     """Tabulate the activation between the points outside of which it is constant.
 
-    `reach` bounds |v|; None when the table would be larger than MAX_TABLE.
+    `reach` bounds |v|; None when the table would be larger than `most` bytes.
     """
     inside = [
         (max(low, -reach), min(high, reach))
@@ -103,9 +105,13 @@ def _tabulate(table: Activation, reach: int, half_up: bool) -> _Table | None:
         if low <= reach and high >= -reach
     ] or [(0, 0)]
     low, high = min(low for low, _ in inside) - 1, max(high for _, high in inside) + 1
-    if high - low > MAX_TABLE:
+    if high - low >= most:
         return None
-    return _Table(low, activate(np.arange(low, high + 1), table, half_up))
+    values = np.empty(high + 1 - low, np.uint8)
+    for at in range(0, len(values), TABLE_PART):
+        part = values[at : at + TABLE_PART]
+        part[:] = activate(np.arange(low + at, low + at + len(part)), table, half_up)
+    return _Table(low, values)
 
 
 def _changes(table: Activation, half_up: bool) -> list[tuple[int, int]]:
@@ -130,11 +136,15 @@ class ConvPlan:
     Args:
         layer: the layer as read from the file.
         half_up: how ties of the activation round (see `activate`).
+        most_table: bytes that the look-up table of the activation may take.
     """
 
-    def __init__(self, layer: ConvLayer, half_up: bool = False) -> None:
+    def __init__(
+        self, layer: ConvLayer, half_up: bool = False, most_table: int = MAX_TABLE
+    ) -> None:
         registers = layer.registers
         self.layer, self.registers, self.half_up = layer, registers, half_up
+        self.most_table = most_table
         outputs = registers.out_channels_minus1 + 1
         inputs = 1 if registers.depthwise else registers.in_channels_minus1 + 1
         self.weights = layer.weights.reshape(outputs, inputs, -1).astype(np.int64)
@@ -160,7 +170,7 @@ class ConvPlan:
         layer = self.layer
         product = bound.astype(object) * np.abs(layer.bn_mul)
         v_bound = (product >> layer.bn_shift.astype(object)) + np.abs(layer.bn_add) + 1
-        self.table = _tabulate(layer.activation, int(v_bound.max()), self.half_up)
+        self.table = _tabulate(layer.activation, int(v_bound.max()), self.half_up, self.most_table)
         low = abs(self.table.low) if self.table else 0
         # In units of 2**-15 all of it must fit the 53 bits of a float64.
         self.float_bn = int(product.max()) + (int(v_bound.max()) + low << 15) < FLOAT64_EXACT

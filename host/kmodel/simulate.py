@@ -10,13 +10,17 @@ import numpy as np
 
 from ..errors import UserError
 from .cpu_layers import CPU_LAYERS, F4, Memory
-from .kpu import ConvPlan
+from .kpu import MAX_TABLE, ConvPlan
 from .layout import read_map, write_map
 from .v3 import ConvLayer, Kmodel, LayerType, read
 from .verify import verify
 
 BATCH = 8
 """Pictures simulated at a time: each has a KPU RAM of 2 MiB of its own."""
+
+
+MAX_TABLES = 1 << 26
+"""Bytes that the activations' look-up tables of one model may take; networks need some 20 MB."""
 
 
 class Simulator:
@@ -33,11 +37,13 @@ class Simulator:
     def __init__(self, kmodel: bytes, *, half_up: bool = False) -> None:
         self.model = read(kmodel)
         verify(self.model)
-        self.plans = {
-            index: ConvPlan(layer, half_up)
-            for index, layer in enumerate(self.model.layers)
-            if isinstance(layer, ConvLayer)
-        }
+        self.plans: dict[int, ConvPlan] = {}
+        room = MAX_TABLES
+        for index, layer in enumerate(self.model.layers):
+            if isinstance(layer, ConvLayer):
+                plan = ConvPlan(layer, half_up, min(MAX_TABLE, room))
+                room -= len(plan.table.values) if plan.table else 0
+                self.plans[index] = plan
 
     @property
     def input_shape(self) -> tuple[int, int, int]:

@@ -14,13 +14,19 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..errors import UserError
+from ..i18n import N_
 from .registers import BLOCK_BYTES, Registers
 
 VERSION = 3
 EIGHT_BIT_WEIGHTS = 1
 """Header flag: weights are bytes (the only kind that is known from real files)."""
 ACT_BYTES = 144
-MAX_LAYERS = 4096
+BLOCK_ALIGN = (8, 128, 128, 256)
+"""Of a layer's descriptor, weights, batch norm and activation table."""
+ALIGNED = 8
+"""A body ends at a multiple of this, counted from the start of the file."""
+MAX_LAYERS = 1024
+"""More layers, or outputs, than any network has that fits the chip."""
 MAX_FILE = 6 << 20
 """Stock MaixPy refuses larger files."""
 
@@ -232,12 +238,13 @@ def _append_conv(out: bytearray, layer: ConvLayer) -> None:
     start = len(out)
     out += bytes(24)
     offsets = []
-    for to, block in (
-        (8, layer.registers.pack()),
-        (128, layer.weights.tobytes()),
-        (128, layer.pack_bn()),
-        (256, layer.activation.pack()),
-    ):
+    blocks = (
+        layer.registers.pack(),
+        layer.weights.tobytes(),
+        layer.pack_bn(),
+        layer.activation.pack(),
+    )
+    for to, block in zip(BLOCK_ALIGN, blocks, strict=True):
         out += bytes(_align(len(out), to) - len(out))
         offsets.append(len(out))
         out += block
@@ -251,20 +258,20 @@ def read(data: bytes) -> Kmodel:
         UserError: not a kmodel V3, or one that is damaged; the finding says what and where.
     """
     _check_magic(data)
-    _, flags, arch, count, max_start, main_memory, output_count = _unpack("<7I", data, 0, "header")
+    head = _unpack("<7I", data, 0, N_("header"))
+    _, flags, arch, count, max_start, main_memory, output_count = head
     if arch != 0 or count > MAX_LAYERS or output_count > MAX_LAYERS:
-        raise UserError("kmodel_damaged", where="header", found=f"{arch=} layers={count}")
-    numbers = _unpack(f"<{2 * (output_count + count)}I", data, 28, "layer table")
+        found = f"arch = {arch}, layers = {count}, outputs = {output_count}"
+        raise _damaged(N_("header"), found)
+    numbers = _unpack(f"<{2 * (output_count + count)}I", data, 28, N_("layer table"))
     pairs = list(zip(numbers[::2], numbers[1::2], strict=True))
     position = 28 + 8 * len(pairs)
     layers = []
     for index, (kind, size) in enumerate(pairs[output_count:]):
-        layers.append(_read_layer(data, position, kind, size, f"layer {index}"))
+        layers.append(_read_layer(data, position, kind, size, index))
         position += size
     if position - 8 >= len(data):  # some files lack the last padding
-        raise UserError(
-            "kmodel_damaged", where="layer table", found=f"{len(data)} bytes of {position}"
-        )
+        raise _damaged(N_("layer table"), f"{len(data)} of {position} B")
     return Kmodel(
         layers=tuple(layers),
         outputs=tuple(pairs[:output_count]),
@@ -282,6 +289,16 @@ _OTHER_KINDS = {
 }
 
 
+Where = str | int
+"""A part of the file, or the number of a layer."""
+
+
+def _damaged(where: Where, found: str) -> UserError:
+    if isinstance(where, int):
+        return UserError("kmodel_damaged", where=N_("layer {number}"), number=where, found=found)
+    return UserError("kmodel_damaged", where=where, found=found)
+
+
 def _check_magic(data: bytes) -> None:
     head = bytes(data[:4])
     if head == struct.pack("<I", VERSION):
@@ -293,39 +310,41 @@ def _check_magic(data: bytes) -> None:
     raise UserError("kmodel_wrong_version", found=kind or f"first bytes {head.hex() or 'none'}")
 
 
-def _unpack(code: str, data: bytes, offset: int, where: str) -> tuple[int, ...]:
+def _unpack(code: str, data: bytes, offset: int, where: Where) -> tuple[int, ...]:
     end = offset + struct.calcsize(code)
     if end > len(data):
-        raise UserError("kmodel_damaged", where=where, found=f"ends at byte {len(data)} of {end}")
+        raise _damaged(where, f"{len(data)} of {end} B")
     return struct.unpack_from(code, data, offset)
 
 
-def _array(data: bytes, dtype: str, count: int, offset: int, where: str) -> np.ndarray:
+def _array(data: bytes, dtype: str, count: int, offset: int, where: Where) -> np.ndarray:
     end = offset + count * np.dtype(dtype).itemsize
     if end > len(data):
-        raise UserError("kmodel_damaged", where=where, found=f"ends at byte {len(data)} of {end}")
+        raise _damaged(where, f"{len(data)} of {end} B")
     return np.frombuffer(data, dtype, count, offset)
 
 
-def _read_layer(data: bytes, start: int, kind: int, size: int, where: str) -> Layer:
+def _read_layer(data: bytes, start: int, kind: int, size: int, where: Where) -> Layer:
+    if (start + size) % ALIGNED:
+        raise _damaged(where, f"size = {size}")
     try:
         layer_type = LayerType(kind)
     except ValueError:
-        raise UserError("kmodel_damaged", where=where, found=f"layer type {kind}") from None
+        raise _damaged(where, f"type = {kind}") from None
     if layer_type is LayerType.K210_CONV:
-        return _read_conv(data, start, where)
+        return _read_conv(data, start, size, where)
     names, codes = _BODIES[layer_type]
     fixed = _unpack(f"<{codes}", data, start, where)
     values = dict(zip(names.split(), fixed, strict=True))
     end = start + struct.calcsize(f"<{codes}")
     table = _tail(layer_type, values, data, end, where)
     if end + (table.nbytes if table is not None else 0) > start + size:
-        raise UserError("kmodel_damaged", where=where, found=f"body of {size} bytes")
+        raise _damaged(where, f"size = {size}")
     return CpuLayer(layer_type, values, table)
 
 
 def _tail(
-    kind: LayerType, values: dict[str, int], data: bytes, at: int, where: str
+    kind: LayerType, values: dict[str, int], data: bytes, at: int, where: Where
 ) -> np.ndarray | None:
     if kind is LayerType.REQUANTIZE:
         return _array(data, "u1", 256, at, where)
@@ -339,14 +358,26 @@ def _tail(
     return None
 
 
-def _read_conv(data: bytes, start: int, where: str) -> ConvLayer:
-    flags, main_output, layer_at, weights_at, bn_at, act_at = _unpack("<6I", data, start, where)
-    block = _array(data, "u1", BLOCK_BYTES, layer_at, where).tobytes()
+def _read_conv(data: bytes, start: int, size: int, where: Where) -> ConvLayer:
+    """Read a K210_CONV. Its blocks lie in its own body, one behind the other."""
+    flags, main_output, *places = _unpack("<6I", data, start, where)
+    layer_at, weights_at, bn_at, act_at = places
     try:
-        registers = Registers.unpack(block)
+        registers = Registers.unpack(_array(data, "u1", BLOCK_BYTES, layer_at, where).tobytes())
     except ValueError as error:
-        raise UserError("kmodel_damaged", where=where, found=str(error)) from None
-    bn = _array(data, "<u8", registers.out_channels_minus1 + 1, bn_at, where)
+        raise _damaged(where, str(error)) from None
+    count = registers.out_channels_minus1 + 1
+    at = start + 24
+    for place, to, length in zip(
+        places,
+        BLOCK_ALIGN,
+        (BLOCK_BYTES, registers.weight_count, 8 * count, ACT_BYTES),
+        strict=True,
+    ):
+        if place < at or place % to or place + length > start + size:
+            raise _damaged(where, f"{at} <= {place} + {length} <= {start + size}, {place} % {to}")
+        at = place + length
+    bn = _array(data, "<u8", count, bn_at, where)
     return ConvLayer(
         flags=flags,
         main_output=main_output,

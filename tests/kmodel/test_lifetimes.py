@@ -17,8 +17,10 @@ L = LayerType
 def problem(model):
     with pytest.raises(UserError) as error:
         verify(model)
-    assert error.value.code == "kmodel_unsafe"
-    return error.value.findings[0].params["where"], error.value.findings[0].params["found"]
+    finding = error.value.findings[0]
+    for part in ("what", "needed", "fix"):
+        assert finding.text(part)
+    return finding.code, finding.text("what"), finding.text("found")
 
 
 def with_layers(*layers, outputs=((0, 256),), memory=4096):
@@ -48,23 +50,24 @@ def test_sound_models_pass(real_kmodels):
 
 
 def test_a_layer_reads_what_nobody_wrote():
-    where, found = problem(with_layers(dequantize(at=8)))
-    assert where == "layer 1 (DEQUANTIZE)"
-    assert found == "reads bytes 256..264, which nothing has written"
+    code, what, found = problem(with_layers(dequantize(at=8)))
+    assert code == "kmodel_unwritten"
+    assert "layer 1 (DEQUANTIZE)" in what
+    assert found == "256 to 264 (bytes of main memory), which nothing has written"
 
 
 def test_a_hole_in_the_middle():
     model = with_layers(
         dequantize(count=2), dequantize(to=1040, count=2), cpu(L.SOFTMAX, input=1024, channels=6)
     )
-    assert problem(model)[1] == "reads bytes 1032..1040, which nothing has written"
+    assert problem(model)[2].startswith("1032 to 1040")
 
 
 def test_an_output_that_nobody_wrote():
-    assert problem(with_layers(outputs=((512, 4),))) == (
-        "outputs",
-        "bytes 512, which nothing has written",
-    )
+    code, what, found = problem(with_layers(outputs=((512, 4),)))
+    assert code == "kmodel_unwritten"
+    assert "outputs" in what
+    assert found.startswith("512 to 516")
 
 
 def test_two_results_side_by_side_can_be_read_as_one():
@@ -82,8 +85,9 @@ def test_a_tensor_that_a_later_layer_overwrote():
         cpu(L.SOFTMAX, input=1024, output=1152, channels=4),  # into the middle of it
         cpu(L.LOGISTIC, input=1024, output=2048, channels=64),
     )
-    where, found = problem(model)
-    assert where == "layer 3 (LOGISTIC)"
+    code, what, found = problem(model)
+    assert code == "kmodel_torn"
+    assert "layer 3 (LOGISTIC)" in what
     assert "the result of layer 1 (DEQUANTIZE)" in found
     assert "layer 2 (SOFTMAX) overwrote" in found
 
@@ -98,15 +102,26 @@ def test_overwriting_after_the_last_reader_is_fine():
 
 
 def test_floats_and_bytes_are_not_confused():
-    where, found = problem(with_layers(cpu(L.SOFTMAX, input=0, output=1024, channels=4)))
-    assert where == "layer 1 (SOFTMAX)"
-    assert found == "reads floats where layer 0 (K210_CONV) left bytes"
+    model = with_layers(cpu(L.SOFTMAX, input=0, output=1024, channels=4))
+    code, what, found = problem(model)
+    assert code == "kmodel_mixed"
+    assert "layer 1 (SOFTMAX)" in what
+    assert found == "bytes, left by layer 0 (K210_CONV)"
+    with pytest.raises(UserError) as error:
+        verify(model)
+    finding = error.value.findings[0]
+    assert finding.text("needed") == "floats"
+    assert finding.text("what", "zh") != what
+    assert finding.text("needed", "zh") != "floats"
+    assert "K210_CONV" in finding.text("found", "zh")
+    assert "layer" not in finding.text("what", "zh") + finding.text("found", "zh")
 
 
 def test_an_output_that_was_overwritten():
     model = with_layers(cpu(L.REQUANTIZE, np.zeros(256, "u1"), output=100, count=8))
-    where, found = problem(model)
-    assert where == "outputs"
+    code, what, found = problem(model)
+    assert code == "kmodel_torn"
+    assert "outputs" in what
     assert "layer 1 (REQUANTIZE) overwrote" in found
 
 
@@ -127,22 +142,27 @@ def test_a_result_in_the_place_of_its_own_input(layer, safe):
     if safe:
         verify(model)
     else:
-        assert "overwrites its" in problem(model)[1]
+        code, _, found = problem(model)
+        assert code == "kmodel_overwrites_input"
+        assert "overwrites its" in found
 
 
 def test_dma_and_quantized_add_write_whole_words():
     """Five bytes are written as eight."""
     model = with_layers(cpu(L.QUANTIZED_ADD, a=0, b=8, output=4091, count=5))
-    assert "4091..4099" in problem(model)[1]
+    code, _, found = problem(model)
+    assert code == "kmodel_unsafe"
+    assert "4091 to 4099 of 4096 bytes" in found
 
 
 def test_kpu_ram_that_nobody_wrote():
     model = classifier()
     second = model.layers[1]
     moved = replace(second, registers=replace(second.registers, src_line=4))
-    where, found = problem(replace(model, layers=(model.layers[0], moved, *model.layers[2:])))
-    assert where == "layer 1 (K210_CONV)"
-    assert found == "reads KPU RAM lines 16..20, which nothing has written"
+    code, what, found = problem(replace(model, layers=(model.layers[0], moved, *model.layers[2:])))
+    assert code == "kmodel_unwritten"
+    assert "layer 1 (K210_CONV)" in what
+    assert found == "16 to 20 (lines of KPU RAM), which nothing has written"
 
 
 def test_a_map_in_kpu_ram_that_an_upload_overwrote():
@@ -150,11 +170,12 @@ def test_a_map_in_kpu_ram_that_an_upload_overwrote():
     upload = cpu(L.K210_UPLOAD, input=0, kpu_output=8, width=4, height=4, channels=4)
     again = replace(model.layers[1], main_output=512)
     layers = (*model.layers[:2], upload, again)
-    where, found = problem(Kmodel(layers, ((512, 256),), 1024))
-    assert where == "layer 3 (K210_CONV)"
+    code, what, found = problem(Kmodel(layers, ((512, 256),), 1024))
+    assert code == "kmodel_torn"
+    assert "layer 3 (K210_CONV)" in what
     assert "layer 2 (K210_UPLOAD) overwrote" in found
 
 
 def test_the_simulator_refuses_too():
-    with pytest.raises(UserError, match="kmodel_unsafe"):
-        Simulator(write(changed(3, input=264)))
+    with pytest.raises(UserError, match="kmodel_"):
+        Simulator(write(changed(3, input=260)))

@@ -12,11 +12,13 @@ from host.kmodel import Kmodel, verify
 from host.kmodel.v3 import LayerType
 from host.kmodel.verify import check_addresses
 
+CODES = {"kmodel_unsafe", "kmodel_value", "kmodel_16_bit", "kmodel_overwrites_input"}
+
 
 def unsafe(model):
     with pytest.raises(UserError) as error:
         verify(model)
-    assert error.value.code == "kmodel_unsafe"
+    assert error.value.code in CODES
     return str(error.value)
 
 
@@ -42,7 +44,7 @@ def test_a_sound_model_passes():
 
 def test_headers():
     model = classifier()
-    assert "no layers" in unsafe(replace(model, layers=()))
+    assert "layers = 0" in unsafe(replace(model, layers=()))
     assert "16-bit" in unsafe(replace(model, flags=0))
     assert "header" in unsafe(replace(model, main_memory=0xFFFFFFFF))
     assert "outputs" in unsafe(replace(model, outputs=((1276, 8),)))
@@ -53,28 +55,28 @@ def test_headers():
 @pytest.mark.parametrize(
     ("changes", "text"),
     [
-        ({"kernel": 2}, "kernel code 2"),
-        ({"pool": 10}, "pool 10"),
-        ({"pool": 1}, "pool 1 makes"),
+        ({"kernel": 2}, "kernel = 2"),
+        ({"pool": 10}, "pool = 10"),
+        ({"pool": 1}, "pool = 1, out"),
         ({"src_line": 32761}, "KPU RAM"),
         ({"src_line": 0}, "overwrites its input"),
         ({"dst_line": 32750}, "overwrites its input"),
-        ({"in_height_minus1": 2}, "the KPU needs 4"),
-        ({"depthwise": 1}, "depthwise layer"),
-        ({"full_add": 1}, "full_add is 1"),
-        ({"bypass_conv": 1}, "bypass_conv is 1"),
-        ({"pad_type": 1}, "pad_type is 1"),
-        ({"first_stride": 1}, "first_stride is 1"),
-        ({"load_para": 0}, "load_para is 0"),
-        ({"load_act": 0}, "load_act is 0"),
-        ({"loads_minus1": 1}, "loads_minus1 is 1"),
-        ({"bytes_per_load": 64}, "bytes_per_load is 64"),
-        ({"channels_per_load_minus1": 0}, "channels_per_load_minus1 is 0"),
-        ({"in_row_lines": 2}, "in_row_lines is 2"),
-        ({"in_group_lines": 4}, "in_group_lines is 4"),
-        ({"out_line_channels": 1}, "out_line_channels is 1"),
-        ({"out_values_minus1": 5}, "out_values_minus1 is 5"),
-        ({"out_pixels_minus1": 5}, "out_pixels_minus1 is 5"),
+        ({"in_height_minus1": 2}, "height, width >= 4"),
+        ({"depthwise": 1}, "depthwise, out_c = 5"),
+        ({"full_add": 1}, "full_add = 1"),
+        ({"bypass_conv": 1}, "bypass_conv = 1"),
+        ({"pad_type": 1}, "pad_type = 1"),
+        ({"first_stride": 1}, "first_stride = 1"),
+        ({"load_para": 0}, "load_para = 0"),
+        ({"load_act": 0}, "load_act = 0"),
+        ({"loads_minus1": 1}, "loads_minus1 = 1"),
+        ({"bytes_per_load": 64}, "bytes_per_load = 64"),
+        ({"channels_per_load_minus1": 0}, "channels_per_load_minus1 = 0"),
+        ({"in_row_lines": 2}, "in_row_lines = 2"),
+        ({"in_group_lines": 4}, "in_group_lines = 4"),
+        ({"out_line_channels": 1}, "out_line_channels = 1"),
+        ({"out_values_minus1": 5}, "out_values_minus1 = 5"),
+        ({"out_pixels_minus1": 5}, "out_pixels_minus1 = 5"),
     ],
 )
 def test_descriptors(changes, text):
@@ -87,7 +89,7 @@ def test_tables_must_ascend():
     start = conv.activation.start.copy()
     start[5] = start[6] + 1
     broken = replace(conv, activation=replace(conv.activation, start=start))
-    assert "not ascending" in unsafe(replace(model, layers=(broken, *model.layers[1:])))
+    assert "start[6] < start[5]" in unsafe(replace(model, layers=(broken, *model.layers[1:])))
 
 
 @pytest.mark.parametrize(
