@@ -15,7 +15,7 @@ class Button:
     def __init__(self, repeats, down):
         self.repeats = repeats
         self.down = self.seen = down
-        self.done = down  # held since before we looked: its release means nothing
+        self.done = self.stale = down  # held since before we looked: its release means nothing
         self.changed = self.since = 0
         self.due = REPEAT_FIRST_MS
 
@@ -23,7 +23,7 @@ class Button:
         return self.seen != self.down
 
     def held(self, now):
-        return time.ticks_diff(now, self.since) if self.down and not self.done else 0
+        return time.ticks_diff(now, self.since) if self.down and not self.stale else 0
 
     def update(self, down, now):
         if down != self.seen:
@@ -36,7 +36,7 @@ class Button:
         self.down = down
         if down:
             self.since = self.changed
-            self.done = False
+            self.done = self.stale = False
             self.due = REPEAT_FIRST_MS
             return "press"
         if self.done or (self.repeats and self.due > REPEAT_FIRST_MS):

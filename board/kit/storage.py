@@ -95,7 +95,7 @@ def card_trouble(error, path="/sd"):
     if code == 30:
         return CardTrouble("Card is read-only", "Slide its lock to the open side.", "", said)
     if code in (5, 16, 19) or not card_present():
-        return CardTrouble("Card is gone", PUT_CARD_IN, "", said)
+        return CardTrouble("Card is gone", PUT_CARD_IN, "Is its lock open?", "", said)
     return CardTrouble("Card problem", "Copy it on a computer, format it as FAT32.", "", said)
 
 
@@ -117,27 +117,27 @@ def make_folders(path):
             raise card_trouble(error, folder)
 
 
-def numbered_names(folder, suffixes):
-    # (number, is a file, name) of everything called <digits><suffix> there, in any letter case.
-    found = []
+def survey(folder, suffixes):
+    # Files with these endings, the highest number in use, the name of the file that has it. In
+    # use is everything called <digits><suffix>, a folder too, in any letter case.
+    count, highest, newest = 0, 0, ""
     if not is_folder(folder):
-        return found
+        return count, highest, newest
     for entry in uos.ilistdir(folder):
-        name = entry[0].lower()
+        name, is_file = entry[0].lower(), not entry[1] & FOLDER
         for suffix in suffixes:
+            if not name.endswith(suffix):
+                continue
+            count += is_file
             stem = name[: -len(suffix)]
-            if name.endswith(suffix) and stem.isdigit() and len(stem) < 9:
-                found.append((int(stem), not entry[1] & FOLDER, entry[0]))
-    return found
+            if stem.isdigit() and len(stem) < 9 and int(stem) > highest:
+                highest, newest = int(stem), entry[0] if is_file else ""
+    return count, highest, newest
 
 
 def next_number(folders, suffixes):
     # Larger than every number in use, whatever else lies there.
-    best = 0
-    for folder in folders:
-        for entry in numbered_names(folder, suffixes):
-            best = max(best, entry[0])
-    return best + 1
+    return 1 + max([survey(folder, suffixes)[1] for folder in folders])
 
 
 def draft_of(path):

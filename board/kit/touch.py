@@ -21,7 +21,9 @@ class Touch:
             else:
                 touchscreen.init(type=touchscreen.NS2009)
             self.driver = touchscreen
-        except Exception as error:  # not in this build, or no touch screen at this board
+        except ImportError:
+            pass  # not in this build
+        except Exception as error:  # nothing answers
             print("maixforge: no touch screen:", error)
 
     def poll(self):
