@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install --only-binary :all:
 SAMPLES := samples/sample_dump/maixforge/fasteners
 PRESET ?= fast
+SECONDS ?= 60
 LOCK := build/lock/bin/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate
 
 .DEFAULT_GOAL := help
@@ -34,6 +35,10 @@ test: $(VENV)/.dev ## run the tests
 test-slow: $(VENV)/.dev ## run the tests that take minutes
 	$(BIN)/python -m pytest -m slow
 
+fuzz: $(VENV)/.dev build/fuzz/atheris ## fuzz what reads a kmodel (SECONDS=60)
+	OPENBLAS_NUM_THREADS=1 PYTHONPATH=build/fuzz $(BIN)/python tests/kmodel/fuzz/run.py build/fuzz/run \
+	    -max_total_time=$(SECONDS)
+
 lint: $(VENV)/.dev ## check style, types and the arrows between rooms
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -58,6 +63,10 @@ clean: ## remove what was built; keeps .venv and your data
 build/lock/bin/uv: | $(VENV)/.python
 	$(BIN)/python -m venv build/lock
 	build/lock/bin/python -m pip --disable-pip-version-check --quiet install uv
+
+# Not among the requirements: only the fuzzer needs it, and there are wheels for Linux only.
+build/fuzz/atheris: | $(VENV)/.python
+	$(PIP) --target build/fuzz atheris==3.0.0
 
 $(VENV)/.python:
 	@for python in $(or $(PYTHON),python3.11 python3.12 python3 python); do \

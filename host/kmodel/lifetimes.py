@@ -17,9 +17,9 @@ from ..i18n import N_
 
 Span = tuple[int, int]
 """First byte (or line of KPU RAM) and one past the last."""
-MAX_STEPS = 1_000_000
+MAX_STEPS = 100_000
 """Tensors that all layers together may touch: networks come to some hundreds, and a file whose
-layers all read thousands of them would keep the check busy for minutes."""
+layers all read hundreds of them would keep the check busy for minutes."""
 
 
 @dataclass(frozen=True, slots=True)
