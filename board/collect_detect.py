@@ -123,6 +123,7 @@ class Collector:
         self.wheel.set(MODES.index("SAVE") if self.saving else 0)
         self.free = free_bytes("/sd")
         rows = self.pairs.leftovers()
+        gc.collect()
         for row in rows:
             print("maixforge:", row)
         if rows and rows != self.said:
@@ -131,13 +132,19 @@ class Collector:
             self.wait_for_key(8000)
 
     def ask(self, title, items):
-        self.keys.set_repeat(())
-        for _, _, button in self.keys.keys:
-            button.done = button.down  # the end of the hold that led here chooses nothing
+        gc.collect()
+        self.let_go(())
         chosen = choose(title, items, self.keys, self.touch)
-        self.keys.set_repeat(tuple(self.names))
-        self.wheel.role = None
+        self.let_go(tuple(self.names))
         return chosen
+
+    def let_go(self, repeat):
+        # The end of the hold that led here means nothing more. Keys in `repeat` may be held for
+        # any time.
+        self.keys.set_repeat(repeat)
+        self.wheel.role = None
+        for _, _, button in self.keys.keys:
+            button.done = button.down
 
     def wait_for_key(self, limit_ms):
         # A key or a finger; with 0 as long as it takes.
@@ -171,7 +178,7 @@ class Collector:
 
     def live(self):
         self.desk.clear()
-        self.keys.set_repeat(())
+        self.let_go(())
         wants_picture = False
         while True:
             frame = take_picture()
@@ -181,6 +188,7 @@ class Collector:
             self.desk.picture(frame)
             self.desk.write(self.live_rows())
             self.desk.draw_buttons(("MENU",))
+            gc.collect()  # often: what lives on then lies together, and large pieces stay free
             event = self.poll()
             if not event:
                 self.pairs.count_one()
@@ -213,8 +221,6 @@ class Collector:
         if self.desk.rows < 3:
             return [(words(state + " " + " ".join(help), self.desk.columns), ink, SLATE)]
         rows = [(self.name, INK, SLATE), (state, ink, NIGHT)]
-        if desk.rows > len(MODES) + 6:
-            rows.append(("", INK, NIGHT))
         rows += [(row, SUN, NIGHT) for row in help]
         room = max(0, self.desk.rows - len(rows) - 1)
         for label in self.labels[:room]:
@@ -262,8 +268,7 @@ class Collector:
 
     def edit(self):
         self.desk.clear()
-        self.keys.set_repeat(tuple(self.names))  # these may be held longer than "longer"
-        self.wheel.role = None
+        self.let_go(tuple(self.names))
         self.draw()
         while self.drawing:
             event = self.poll()
@@ -272,8 +277,9 @@ class Collector:
                 did = self.wheel.held(self.keys.down(self.wheel.role))
                 changed = changed or bool(did)
                 if did in MODES:
+                    self.wheel.role = None
                     self.do(did)
-                if not self.keys.down(self.wheel.role):
+                elif not self.keys.down(self.wheel.role):
                     self.wheel.released()
                     changed = True
             if changed and self.drawing:
