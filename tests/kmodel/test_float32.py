@@ -1,4 +1,4 @@
-"""The chip's float32 instructions against exact fractions, and the order of a dense layer's sums."""
+"""The chip's float32 instructions against exact fractions, and the order of a dense layer's sum."""
 
 from fractions import Fraction
 

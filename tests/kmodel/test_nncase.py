@@ -8,6 +8,7 @@ import struct
 
 import numpy as np
 import pytest
+from any_layer import BYTES, KINDS, TABLES, any_layer
 from conftest import REAL
 from random_layers import STRIDE, pictures, random_layer
 
@@ -96,6 +97,43 @@ def test_extreme_bytes(nncase):
             layers.append(type(layer)(**{**fields_of(layer), "weights": weights}))
             inputs.append(x)
     compare(nncase, layers, inputs)
+
+
+def compare_series(nncase, numbers, work):
+    """Compare layers of the series of `any_layer`; returns their facts, outputs and levels."""
+    made = [any_layer(np.random.default_rng([7, number]), number, work) for number in numbers]
+    count, levels = compare(nncase, [one[0] for one in made], [one[1] for one in made])
+    return [one[2] for one in made], count, levels
+
+
+def test_layers_drawn_from_everything(nncase):
+    """All kinds with all tables: 22 x 12 layers."""
+    facts, count, levels = compare_series(nncase, range(len(KINDS) * len(TABLES)), 500_000)
+    assert {(one["kernel"], one["depthwise"], one["pool"]) for one in facts} == set(KINDS)
+    assert {one["table"] for one in facts} == set(TABLES)
+    assert {one["args"] for one in facts} == {"exact", "any", "extreme"}
+    for name in ("weights", "pixels"):
+        assert {one[name] for one in facts} == set(BYTES)
+    assert count > 500_000
+    assert levels == 256
+
+
+@pytest.mark.slow
+def test_two_thousand_layers_drawn_from_everything(nncase):
+    """Channels 1 to 1024 both ways, widths 4 to 320, odd ones, too."""
+    facts, count = [], 0
+    for start in range(0, 2000, 100):
+        series, outputs, _ = compare_series(nncase, range(start, start + 100), 20_000_000)
+        facts, count = facts + series, count + outputs
+    for channels in (
+        {one["shape"][0] for one in facts},
+        {one["outputs"] for one in facts},
+    ):
+        assert {1, 1024} <= channels
+    widths = {one["shape"][2] for one in facts}
+    assert {4, 320} <= widths
+    assert any(width % 2 and width > 64 for width in widths)
+    assert count > 50_000_000
 
 
 def fields_of(layer):
