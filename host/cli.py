@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from . import __version__, config
+from .cli_board import board, card, collector
 from .cli_kmodel import kmodel
 from .command import ExistingPath, PathType, command, fit_option, json_option
 from .errors import UserError
@@ -207,6 +208,9 @@ def _summary(terminal: Terminal, result: Mapping[str, Any]) -> None:
 
 
 main.add_command(kmodel)
+main.add_command(collector)
+main.add_command(card)
+main.add_command(board)
 
 
 @main.command()

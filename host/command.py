@@ -38,7 +38,7 @@ def command(function: Callable[..., int | None]) -> Callable[..., None]:
         except UserError as error:
             terminal.failed(error)
             code = 1
-        except click.ClickException:  # wrong usage
+        except (click.ClickException, click.Abort):  # wrong usage, or "no" to a question
             raise
         except Exception as error:  # the last resort: no traceback unless asked for
             if choices["verbose"]:

@@ -44,10 +44,10 @@ def catalogue() -> dict[str, Message]:
     Raises:
         ValueError: two rooms use one code.
     """
-    from .messages import datasets, deploy, jobs, kmodel, trainer, web  # noqa: PLC0415
+    from .messages import board, datasets, deploy, jobs, kmodel, trainer, web  # noqa: PLC0415
 
     merged: dict[str, Message] = {}
-    for room in (datasets, deploy, jobs, kmodel, trainer, web):
+    for room in (board, datasets, deploy, jobs, kmodel, trainer, web):
         for code, message in room.MESSAGES.items():
             if code in merged:
                 raise ValueError(f"message code {code} is defined twice")

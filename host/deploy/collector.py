@@ -1,0 +1,87 @@
+"""The collector card: the files that turn a board with an SD card into a labelling camera.
+
+boot.py is the collector itself, rendered with its settings, so it starts when the board does.
+classes.txt holds the data set's name and the class names; README.txt says which key does what.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from ..files import write_zip
+from .board import render
+from .collector_readme import readme
+
+Task = Literal["classify", "detect"]
+
+SCRIPTS: dict[Task, str] = {"classify": "collect_classify", "detect": "collect_detect"}
+WANTED: dict[Task, str] = {"classify": "minimum", "detect": "boxes_wanted"}
+"""The setting that says up to how many pictures or boxes of a class the screen counts."""
+
+BOARDS: dict[str, str] = {
+    "": "found by the script",
+    "bit": "Maix Bit",
+    "dock": "Maix Dock",
+    "go": "Maix Go",
+    "maixduino": "Maixduino",
+    "cube": "Maix Cube",
+    "amigo_tft": "Maix Amigo (TFT)",
+    "amigo_ips": "Maix Amigo (IPS)",
+    "m5stickv": "M5StickV",
+}
+"""The boards to choose from, and their names; "" is for a card that goes into several."""
+
+
+@dataclass(frozen=True, slots=True)
+class Collector:
+    """What a collector card is made for. `name` and `classes` are checked ASCII texts; `wanted` is
+    the number of pictures (classify) or boxes (detect) of each class to reach; `rotation` of the
+    screen is None (as usual for the board) or 0..3; `mirror` and `flip` turn the camera's picture
+    left-right and upside-down."""
+
+    task: Task
+    name: str
+    classes: tuple[str, ...]
+    wanted: int
+    board: str = ""
+    rotation: int | None = None
+    mirror: bool = False
+    flip: bool = False
+
+
+def build(collector: Collector, out: Path) -> Path:
+    """Write the zip for the card's root to `out` (whole or not at all) and return `out`.
+
+    Equal collectors give equal bytes.
+    """
+    write_zip(out, dict(files(collector)))
+    return out
+
+
+def files(collector: Collector) -> dict[str, bytes]:
+    """Return every file of the card by name."""
+    return {
+        "boot.py": boot_script(collector),
+        "classes.txt": classes_text(collector),
+        "README.txt": readme(collector, BOARDS[collector.board]),
+    }
+
+
+def boot_script(collector: Collector) -> bytes:
+    """Return boot.py: ASCII, self-contained, its settings as plain data."""
+    settings: dict[str, Any] = {
+        "board": collector.board,
+        "rotation": collector.rotation,
+        "mirror": collector.mirror,
+        "flip": collector.flip,
+        WANTED[collector.task]: collector.wanted,
+    }
+    return render(SCRIPTS[collector.task], settings)
+
+
+def classes_text(collector: Collector) -> bytes:
+    """Return classes.txt: the data set's name as a comment, then one class a line."""
+    rows = [f"# name: {collector.name}", *collector.classes]
+    return "".join(f"{row}\n" for row in rows).encode("ascii")

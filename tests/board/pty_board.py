@@ -1,0 +1,140 @@
+"""A board on a serial port: real MicroPython behind a pseudo terminal, with a FAT card at /sd.
+
+The port is a symbolic link to one pty; MicroPython sits on a second one; a thread carries the
+bytes, and can slow them down, damage or cut them, as cables do.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+import termios
+import threading
+import time
+import tty
+from pathlib import Path
+
+START = """
+import os, sys
+class Disk:
+    def __init__(self, path):
+        self.file = open(path, "r+b")
+    def readblocks(self, n, buf, off=0):
+        self.file.seek(n * 512 + off)
+        self.file.readinto(buf)
+    def writeblocks(self, n, buf, off=0):
+        self.file.seek(n * 512 + off)
+        self.file.write(buf)
+        self.file.flush()
+    def ioctl(self, op, arg):
+        if op == 4:
+            self.file.seek(0, 2)
+            return self.file.tell() // 512
+        return 512 if op == 5 else 0
+_card = Disk(%(card)r) if %(card)r else None
+_flash = os.VfsPosix(%(flash)r)
+os.umount("/")
+os.mount(_flash, "/flash")
+if _card:
+    try:
+        os.mount(os.VfsFat(_card), "/sd")
+    except OSError:
+        os.VfsFat.mkfs(_card)
+        os.mount(os.VfsFat(_card), "/sd")
+del Disk
+print("[MaixPy] init end")
+try:
+%(boot)s
+except KeyboardInterrupt as error:
+    sys.print_exception(error)
+%(main)s
+"""
+
+
+class PtyBoard:
+    """Use as a context manager; `port` is what programs open.
+
+    boot and main are Python texts that run before the REPL, as boot.py and main.py do.
+    `rate` limits the bytes a second towards the computer. `damage` is called with the bytes of
+    each piece towards the computer and returns what arrives. `silent` never answers.
+    """
+
+    def __init__(self, folder, *, boot="pass", main="", card=True, rate=0, damage=None,
+                 silent=False):  # fmt: skip
+        self.port = str(folder / "ttyBoard")
+        self.flash = folder / "flash"
+        self.flash.mkdir()
+        self.card = folder / "card.img" if card else None
+        if self.card:
+            with self.card.open("wb") as file:
+                file.truncate(4 << 20)
+        script = folder / "start.py"
+        body = "".join(f"    {line}\n" for line in boot.splitlines())
+        values = {"card": str(self.card or ""), "flash": str(self.flash), "boot": body}
+        script.write_text(START % {**values, "main": main})
+        self.command = [sys.executable, "-m", "micropython_unix", "-X", "heapsize=2M", "-i"]
+        self.command.append(str(script))
+        self.rate, self.damage, self.silent = rate, damage, silent
+        self.sent = bytearray()  # what the computer sent
+        self._stop = threading.Event()
+
+    def __enter__(self):
+        self._outer, outer = pty.openpty()
+        self._inner, inner = pty.openpty()
+        self._slaves = (outer, inner)
+        tty.setraw(outer)
+        tty.setraw(inner)
+        mode = termios.tcgetattr(inner)
+        mode[3] |= termios.ISIG  # Ctrl-C stops what runs, as the board's interrupt does
+        termios.tcsetattr(inner, termios.TCSANOW, mode)
+        Path(self.port).symlink_to(os.ttyname(outer))
+        self.process = None
+        if not self.silent:
+            self.process = subprocess.Popen(
+                self.command, stdin=inner, stdout=inner, stderr=inner, start_new_session=True,
+                preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+            )  # fmt: skip
+        self._thread = threading.Thread(target=self._carry, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.unplug()
+        if self.process:
+            self.process.send_signal(signal.SIGKILL)
+            self.process.wait()
+        for handle in (self._inner, self._slaves[1]):
+            os.close(handle)
+
+    def unplug(self):
+        """Take the port away, as pulling the cable does."""
+        if not self._stop.is_set():
+            self._stop.set()
+            self._thread.join(5)
+            os.close(self._outer)
+            os.close(self._slaves[0])
+            Path(self.port).unlink()
+
+    def _carry(self):
+        while not self._stop.is_set():
+            ready, _, _ = select.select([self._outer, self._inner], [], [], 0.05)
+            for handle in ready:
+                try:
+                    data = os.read(handle, 4096)
+                except OSError:
+                    continue
+                if handle == self._outer:
+                    self.sent += data
+                    if not self.silent:
+                        os.write(self._inner, data)
+                    continue
+                if self.rate:
+                    time.sleep(len(data) / self.rate)
+                data = self.damage(data) if self.damage else data
+                if data:
+                    os.write(self._outer, data)
