@@ -44,10 +44,19 @@ def catalogue() -> dict[str, Message]:
     Raises:
         ValueError: two rooms use one code.
     """
-    from .messages import board, datasets, deploy, jobs, kmodel, trainer, web  # noqa: PLC0415
+    from .messages import (  # noqa: PLC0415
+        board,
+        datasets,
+        deploy,
+        emulator,
+        jobs,
+        kmodel,
+        trainer,
+        web,
+    )
 
     merged: dict[str, Message] = {}
-    for room in (board, datasets, deploy, jobs, kmodel, trainer, web):
+    for room in (board, datasets, deploy, emulator, jobs, kmodel, trainer, web):
         for code, message in room.MESSAGES.items():
             if code in merged:
                 raise ValueError(f"message code {code} is defined twice")

@@ -6,11 +6,16 @@ import io
 import json
 import os
 import struct
+import subprocess
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
+
+from ...errors import UserError
+from . import kpu
 
 if TYPE_CHECKING:
     from .scenario import Scenario
@@ -56,16 +61,22 @@ def _overlap(a: Sequence[Any], b: Sequence[Any]) -> bool:
 class Host:
     """Answers the questions of one virtual board and keeps what it saw."""
 
-    def __init__(self, scenario: Scenario) -> None:
+    def __init__(self, scenario: Scenario, card_path: Path | None) -> None:
         self.scenario = scenario
         self.frames: list[tuple[int, Image.Image, list[list[Any]]]] = []
         self.loaded: list[str | int] = []
-        self.models = 0
+        self.card = b""
+        self.process: subprocess.Popen[bytes] | None = None
+        self._card_path = card_path
+        self._models: dict[int, kpu.Loaded] = {}
+        self._pieces: list[bytes] = []
         self.end: dict[str, Any] | None = None
         self.error: BaseException | None = None
         self._panel = Image.new("RGB", FRAME)
         self._snapshots = 0
         self._camera_input: np.ndarray | None = None
+        self._camera_key: tuple[int, str] | None = None
+        self._camera_pixels = b""
 
     def serve(self, read: int, write: int) -> None:
         """Answer on the two pipe ends until the board closes its own."""
@@ -85,8 +96,19 @@ class Host:
     def _on_font(self, facts: dict, data: bytes) -> tuple[Any, bytes]:
         return {}, font_bits()
 
+    @property
+    def models(self) -> int:
+        """Models that are loaded."""
+        return len(self._models)
+
+    def _on_ready(self, facts: dict, data: bytes) -> tuple[Any, bytes]:
+        self.card = self._card_path.read_bytes() if self._card_path else b""
+        return {}, b""
+
     def _on_end(self, facts: dict, data: bytes) -> tuple[Any, bytes]:
         self.end = facts
+        if facts["ended"] == "power off" and self.process:
+            self.process.kill()
         return {}, b""
 
     # The camera
@@ -94,16 +116,25 @@ class Host:
     def _on_snapshot(self, facts: dict, data: bytes) -> tuple[Any, bytes]:
         pictures = self.scenario.camera
         number, self._snapshots = self._snapshots, self._snapshots + 1
-        picture = pictures[min(number, len(pictures) - 1)] if pictures else test_picture(number)
+        shown = min(number, len(pictures) - 1) if pictures else number
+        key = (shown, json.dumps(facts))
+        if key != self._camera_key:
+            self._camera_pixels = self._photo(shown, facts)
+            self._camera_key = key
+        width, height = facts["window"][2:]
+        self._camera_input = from_565(self._camera_pixels, (width, height))
+        return {}, self._camera_pixels
+
+    def _photo(self, number: int, facts: dict) -> bytes:
+        pictures = self.scenario.camera
+        picture = pictures[number] if pictures else test_picture(number)
         x, y, w, h = facts["window"]
         picture = picture.convert("RGB").resize(facts["size"]).crop((x, y, x + w, y + h))
         if facts["mirror"]:
             picture = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
         if facts["flip"]:
             picture = picture.transpose(Image.Transpose.FLIP_TOP_BOTTOM)
-        pixels = to_565(picture)
-        self._camera_input = from_565(pixels, (w, h))
-        return {}, pixels
+        return to_565(picture)
 
     # Pictures in files
 
@@ -126,6 +157,10 @@ class Host:
     # The screen
 
     def _photograph(self, facts: dict, texts: list[list[Any]]) -> tuple[Any, bytes]:
+        if not self.scenario.keep_pictures:
+            if not self.frames or self.frames[-1][2] != texts:
+                self.frames.append((facts["ms"], self._panel, texts))
+            return {}, b""
         if self.frames and self.frames[-1][2] == texts:
             old = self.frames[-1][1]
             if old.size == self._panel.size and old.tobytes() == self._panel.tobytes():
@@ -140,14 +175,16 @@ class Host:
         return self._photograph(facts, [])
 
     def _on_display(self, facts: dict, data: bytes) -> tuple[Any, bytes]:
-        picture = Image.fromarray(from_565(data, facts["size"]))
         kept: list[list[Any]] = []
         if facts["pad"]:
-            self._panel = Image.new("RGB", self._panel.size)
+            if self.scenario.keep_pictures:
+                self._panel = Image.new("RGB", self._panel.size)
         elif self.frames:
             box = (*facts["at"], *facts["size"])
             kept = [text for text in self.frames[-1][2] if not _overlap(box, text)]
-        self._panel.paste(picture, tuple(facts["at"]))
+        if self.scenario.keep_pictures:
+            picture = Image.fromarray(from_565(data, facts["size"]))
+            self._panel.paste(picture, tuple(facts["at"]))
         return self._photograph(facts, kept + facts["texts"])
 
     def _on_text(self, facts: dict, data: bytes) -> tuple[Any, bytes]:
@@ -167,21 +204,69 @@ class Host:
 
     # The KPU
 
-    def _on_flash_model(self, facts: dict, data: bytes) -> tuple[Any, bytes]:
-        return {}, self.scenario.flash_models.get(facts["address"], b"\xff" * 64)
-
-    def _on_loaded(self, facts: dict, data: bytes) -> tuple[Any, bytes]:
-        self.models = facts["open"]
-        self.loaded.append(facts["source"])
+    def _on_model_start(self, facts: dict, data: bytes) -> tuple[Any, bytes]:
+        self._pieces = []
         return {}, b""
+
+    def _on_model_piece(self, facts: dict, data: bytes) -> tuple[Any, bytes]:
+        self._pieces.append(data)
+        return {}, b""
+
+    def _on_load(self, facts: dict, data: bytes) -> tuple[Any, bytes]:
+        source, wanted = facts["source"], self.scenario.kpu
+        in_flash = self.scenario.flash_models
+        file = in_flash.get(source, b"\xff" * 64) if isinstance(source, int) else self._file()
+        model = b"" if wanted == "card" else wanted if isinstance(wanted, bytes) else None
+        free = self.scenario.model_memory - self._model_bytes()
+        try:
+            loaded = kpu.load(source, file, free, model)
+        except UserError as error:
+            return {"damaged": kpu.why_damaged(error)}, b""
+        if isinstance(loaded, int):
+            return {"error": loaded}, b""
+        number = len(self.loaded)
+        self.loaded.append(source)
+        self._models[number] = loaded
+        return {"error": 0, "model": number, "input": self._input_of(loaded)}, b""
+
+    def _file(self) -> bytes:
+        pieces, self._pieces = self._pieces, []
+        return b"".join(pieces)
+
+    def _model_bytes(self) -> int:
+        return sum(one.memory for one in self._models.values())
+
+    def _input_of(self, loaded: kpu.Loaded) -> tuple[int, int, int]:
+        width, height = self.scenario.model_input
+        return (3, height, width) if loaded.simulator is None else loaded.input_shape
 
     def _on_freed(self, facts: dict, data: bytes) -> tuple[Any, bytes]:
-        self.models = facts["open"]
+        del self._models[facts["model"]]
         return {}, b""
 
-    def _on_forward(self, facts: dict, data: bytes) -> tuple[Any, bytes]:
+    def _outputs(self, facts: dict, data: bytes) -> tuple[kpu.Loaded, list[np.ndarray]]:
         picture = self._camera_input if facts["camera"] else from_565(data, facts["size"])
         assert picture is not None
-        kpu = self.scenario.kpu
-        values = kpu(picture) if callable(kpu) else kpu
-        return [float(value) for value in values], b""
+        loaded = self._models[facts["model"]]
+        scores = self.scenario.kpu
+        return loaded, kpu.run(loaded, () if isinstance(scores, str | bytes) else scores, picture)
+
+    def _on_forward(self, facts: dict, data: bytes) -> tuple[Any, bytes]:
+        _, outputs = self._outputs(facts, data)
+        if not 0 <= facts["output"] < len(outputs):
+            return {"refused": f"the model has no output {facts['output']}"}, b""
+        values = outputs[facts["output"]]
+        return {"type": "B" if values.dtype == np.uint8 else "f"}, values.tobytes()
+
+    def _on_yolo(self, facts: dict, data: bytes) -> tuple[Any, bytes]:
+        loaded, outputs = self._outputs(facts, data)
+        if loaded.simulator is None:
+            return {"refused": "run_yolo2 needs a real model: kpu='card' or a kmodel"}, b""
+        try:
+            found = kpu.boxes(loaded, outputs[0], *facts["yolo"])
+        except ValueError as error:
+            return {"refused": f"run_yolo2: {error}"}, b""
+        if len(found) > kpu.OBJECTS:
+            text = f"run_yolo2 found {len(found)} objects: more than 10 overwrite other memory"
+            return {"refused": text}, b""
+        return {"boxes": found}, b""

@@ -1,26 +1,33 @@
-"""What a virtual board is given (`Scenario`) and what came of it (`Result`)."""
+"""What a virtual board is given (`Scenario`), and how it is run."""
 
 from __future__ import annotations
 
 import json
 import os
+import platform
 import struct
 import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from importlib import util
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from PIL import Image
 
+from ...errors import UserError
+from . import fat
+from .boards import BIT, BUILDS, Board
 from .host import Host
+from .kpu import Scores
+from .result import Frame, Result, Text, Write
 
 FIRMWARE = Path(__file__).with_name("firmware")
-Scores = Sequence[float] | Callable[[np.ndarray], Sequence[float]]
+FOR_THE_HOST = frozenset(("board", "card", "card_image", "flash", "flash_models", "camera", "kpu"))
+"""Fields of a scenario that MicroPython is not told as they are."""
 
 
 class BoardError(AssertionError):
@@ -28,120 +35,80 @@ class BoardError(AssertionError):
 
 
 @dataclass(frozen=True)
-class Board:
-    """One kind of board: its panel (width, height as the firmware's default rotation has it) and
-    its config.json; `in_config` says that config.json has the "lcd" entry."""
-
-    name: str
-    panel: tuple[int, int]
-    config: Mapping[str, Any] = field(default_factory=dict)
-    in_config: bool = False
-
-
-BIT = Board("bit", (320, 240))
-CUBE = Board("cube", (240, 240), {"type": "cube", "board_info": {"BOOT_KEY": 16}}, True)
-AMIGO = Board("amigo", (480, 320), {"type": "amigo", "board_info": {"BOOT_KEY": 23}}, True)
-M5STICKV = Board("m5stickv", (240, 135))
-
-
-@dataclass(frozen=True)
-class Text:
-    """A text on the screen: panel pixels of its box, and what it says."""
-
-    x: int
-    y: int
-    width: int
-    height: int
-    text: str
-
-
-@dataclass(frozen=True)
-class Frame:
-    """The screen after a change, at `ms` of virtual time."""
-
-    ms: int
-    image: Image.Image
-    texts: tuple[Text, ...]
-
-    def says(self, *parts: str) -> bool:
-        """Tell whether all `parts` stand somewhere in the texts, line breaks ignored."""
-        whole = " ".join(text.text for text in self.texts)
-        return all(part in whole for part in parts)
-
-
-@dataclass(frozen=True)
 class Scenario:
-    """A board, what lies on its card, and what happens to it.
+    """A board, what lies on its card, and what happens to it. Times are ms of virtual time.
 
-    card: files on the card by path, None for no card. `card_at_ms`: when the firmware has
-    mounted it. flash: files in /flash. flash_models: kmodels in the flash by address.
-    camera: pictures (any size; scaled to the 320x240 frame), one a snapshot, the last repeats.
-    camera_error: what sensor.reset() raises. camera_dies_ms: from then on snapshots time out.
-    kpu: the model's outputs, or a function of its uint8 (h, w, 3) input picture.
-    load_error: a KPU error code that every load gives. model_memory: bytes free for a model.
-    keys: (ms, pin, level) changes. until_ms: when Ctrl-C comes; 3 s later the power goes.
-    heap: bytes of MicroPython heap for the script.
+    The card
+        card: its files by path ("folder/" makes an empty folder), None for no card.
+        card_image: a whole card instead, such as `Result.card_image` of an earlier run; without
+            an MBR and a FAT partition it is not mounted. card_bytes: room of a new card.
+        card_at_ms: when the firmware has mounted it; from 3001 on the firmware has given up, and
+            the card is only seen after machine.SDCard.remount(). card_out_ms, card_back_ms:
+            when it is pulled and put back; until a remount every access then fails with errno 5.
+        card_read_only: every write fails. write_error_at, write_errors: from that block write
+            on (counted from 1), so many fail. power_off_at_write: that block write and all after
+            it do not happen; the script ends there.
+    The flash
+        flash: files in /flash. flash_models: kmodels by address. unique_id: 32 bytes, or None.
+    The camera
+        camera: pictures (any size; scaled to the frame), one a snapshot, the last repeats.
+        camera_error: what sensor.reset() raises. camera_dies_ms: from then on snapshots time out.
+        camera_back_ms: from then on reset() works again. frame_memory: bytes for its frames.
+    The KPU
+        kpu: "card": the simulator runs the model that the script loads; a kmodel's bytes: it
+            runs this one instead; else the outputs, or a function of the uint8 (h, w, 3) picture.
+        model_input: size of the input where `kpu` gives outputs. load_error: an error code that
+            every load gives. model_memory: bytes free for models.
+    What happens
+        keys: (ms, pin, level) changes. touches: (ms, x, y) of a finger, (ms, None, None) when it
+            is lifted; None for a board without touch screen. until_ms: when Ctrl-C comes; 3 s
+            later the power goes.
+    The rest
+        board, build: see `boards`; the default build is the board's own. heap: bytes for the
+        script. measure_heap: collect at every large call and keep the high-water mark.
+        keep_pictures: False keeps the texts of the screens only, for long runs.
     """
 
     card: Mapping[str, bytes] | None = field(default_factory=dict)
+    card_image: bytes | None = None
     card_at_ms: int = 0
+    card_out_ms: int | None = None
+    card_back_ms: int | None = None
     card_bytes: int = 8 << 20
+    card_read_only: bool = False
+    write_error_at: int = 0
+    write_errors: int = 1
+    power_off_at_write: int = 0
     flash: Mapping[str, bytes] = field(default_factory=dict)
     flash_models: Mapping[int, bytes] = field(default_factory=dict)
+    unique_id: bytes | None = bytes(range(32))
     board: Board = BIT
+    build: str = ""
     camera: Sequence[Image.Image] = ()
     camera_error: str = ""
     camera_dies_ms: int | None = None
+    camera_back_ms: int | None = None
     frame_memory: int = 2 << 20
-    kpu: Scores = (1.0,)
+    kpu: Scores | bytes | str = (1.0,)
     model_input: tuple[int, int] = (224, 224)
     model_memory: int = 4 << 20
     load_error: int = 0
     keys: Sequence[tuple[int, int, int]] = ()
+    touches: Sequence[tuple[int, int | None, int | None]] | None = None
     until_ms: int = 3000
     frame_ms: int = 40
     forward_ms: int = 38
     display_ms: int = 12
     load_ms: int = 420
     heap: int = 500_000
+    measure_heap: bool = False
+    keep_pictures: bool = True
 
-
-@dataclass(frozen=True)
-class Result:
-    """What the board did. `models` is the number of models still loaded at the end; `files` is
-    the card afterwards; `heap_used` counts bytes of heap, garbage included."""
-
-    ended: str
-    ms: int
-    frames: tuple[Frame, ...]
-    stdout: str
-    models: int
-    loaded: tuple[str | int, ...]
-    files: Mapping[str, bytes]
-    heap_used: int
-    heap_kept: int
-
-    @property
-    def last(self) -> Frame:
-        """The screen at the end."""
-        return self.frames[-1]
-
-    @property
-    def texts(self) -> list[str]:
-        """Every text that was ever shown, in order, without repeats."""
-        return list(dict.fromkeys(t.text for frame in self.frames for t in frame.texts))
-
-    def json_lines(self) -> list[dict[str, Any]]:
-        """The lines on the serial port that are JSON objects."""
-        return [json.loads(line) for line in self.stdout.splitlines() if line.startswith("{")]
-
-    def save_frames(self, folder: Path) -> list[Path]:
-        """Write the screens as PNGs for a person to look at."""
-        folder.mkdir(parents=True, exist_ok=True)
-        paths = [folder / f"{n:03d}-{frame.ms}ms.png" for n, frame in enumerate(self.frames)]
-        for path, frame in zip(paths, self.frames, strict=True):
-            frame.image.save(path)
-        return paths
+    def __post_init__(self) -> None:
+        if isinstance(self.kpu, str) and self.kpu != "card":
+            raise ValueError(f"kpu={self.kpu!r}: a word can only be 'card'")
+        if self.build and self.build not in BUILDS:
+            raise ValueError(f"no build {self.build!r}; there are {', '.join(BUILDS)}")
 
 
 def fake_kmodel(main_memory: int = 200_000, size: int = 4096, version: int = 3) -> bytes:
@@ -149,75 +116,114 @@ def fake_kmodel(main_memory: int = 200_000, size: int = 4096, version: int = 3) 
     return struct.pack("<7I", version, 1, 0, 1, 0, main_memory, 1).ljust(size, b"\0")
 
 
+def available() -> bool:
+    """Tell whether MicroPython for this platform is installed."""
+    return util.find_spec("micropython_unix") is not None
+
+
 def run(script: bytes, *, check: bool = True, timeout: float = 60, **setup: Any) -> Result:
     """Run `script` as boot.py of a virtual board set up by `Scenario(**setup)`.
 
+    Args:
+        script: one file, as `host.deploy.board.render` makes it.
+        check: raise when the script did what a board gets wrong or let an exception out.
+        timeout: seconds of real time.
+        setup: fields of `Scenario`.
+
     Raises:
-        BoardError: it hung; or, with `check`, it did what a board gets wrong or let an
-            exception out.
+        BoardError: it hung; or see `check`.
+        UserError: there is no MicroPython for this platform.
     """
+    if not available():
+        raise UserError("no_micropython", platform=f"{sys.platform} {platform.machine()}")
     scenario = Scenario(**setup)
     with tempfile.TemporaryDirectory(prefix="board") as name:
         work = Path(name)
-        _write_work(work, script, scenario)
-        host = Host(scenario)
+        image = _write_work(work, script, scenario)
+        host = Host(scenario, image)
         stdout = _run_micropython(work, host, timeout)
-        files = {
-            str(path.relative_to(work / "card_after")): path.read_bytes()
-            for path in sorted((work / "card_after").rglob("*"))
-            if path.is_file()
-        }
+        journal = work / "journal"
+        writes = _read_journal(journal.read_bytes() if journal.exists() else b"")
     if host.end is None:
         raise BoardError(f"MicroPython stopped:\n{stdout}")
     ended = host.end["ended"]
     if check and ended.startswith(("refused", "error")):
         raise BoardError(f"{ended}\n{stdout}")
-    frames = tuple(
-        Frame(ms, image, tuple(Text(*text) for text in texts)) for ms, image, texts in host.frames
-    )
     return Result(
-        ended,
-        host.end["ms"],
-        frames,
-        stdout,
-        host.models,
-        tuple(host.loaded),
-        files,
-        host.end["heap_used"],
-        host.end["heap_kept"],
+        ended=ended,
+        ms=host.end["ms"],
+        frames=tuple(
+            Frame(ms, image, tuple(Text(*text) for text in texts))
+            for ms, image, texts in host.frames
+        ),
+        stdout=stdout,
+        models=host.models,
+        loaded=tuple(host.loaded),
+        heap_used=host.end["heap_used"],
+        heap_kept=host.end["heap_kept"],
+        heap_high=host.end["heap_high"] if scenario.measure_heap else 0,
+        card_before=host.card,
+        journal=writes,
     )
 
 
-def _write_work(work: Path, script: bytes, scenario: Scenario) -> None:
-    for folder in ("flash", "card", "card_after"):
+def _read_journal(data: bytes) -> tuple[Write, ...]:
+    step = 8 + fat.BLOCK
+    heads = (struct.unpack_from("<II", data, at) for at in range(0, len(data), step))
+    return tuple(
+        Write(block, ms, data[at + 8 : at + step])
+        for at, (block, ms) in zip(range(0, len(data), step), heads, strict=True)
+    )
+
+
+def _write_work(work: Path, script: bytes, scenario: Scenario) -> Path | None:
+    """Write what MicroPython reads; return the file that is the card, None for no card."""
+    for folder in ("flash", "card"):
         (work / folder).mkdir()
-    (work / "flash/.script").write_bytes(script)
+    (work / "boot.py").write_bytes(script)
     for folder, files in (("flash", scenario.flash), ("card", scenario.card or {})):
         for name, data in files.items():
             path = work / folder / name
+            if name.endswith("/"):
+                path.mkdir(parents=True, exist_ok=True)
+                continue
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
-    image = None
-    if scenario.card is not None:
-        image = work / "card.img"
+    image = work / "card.img"
+    if scenario.card_image is not None:
+        image.write_bytes(scenario.card_image)
+    elif scenario.card is not None:
         with image.open("wb") as blank:
-            blank.truncate(scenario.card_bytes)
+            blank.write(fat.blank(scenario.card_bytes))
+            blank.truncate(fat.FIRST * fat.BLOCK + scenario.card_bytes)
     (work / "config.json").write_text(json.dumps(_config(scenario, work, image)))
+    return image if image.exists() else None
 
 
-def _config(scenario: Scenario, work: Path, image: Path | None) -> dict[str, Any]:
-    passed = (
-        "card_at_ms camera_error camera_dies_ms frame_memory model_input model_memory load_error"
-        " until_ms frame_ms forward_ms display_ms load_ms heap keys"
-    )
+def _config(scenario: Scenario, work: Path, image: Path) -> dict[str, Any]:
     board = scenario.board
     panel = {"kind": board.name, "size": board.panel, "in_config": board.in_config}
+    head = scenario.card_image
+    if head is None:
+        head = fat.blank(scenario.card_bytes).ljust(fat.FIRST * 512 + scenario.card_bytes, b"\0")
     return {
-        **{name: getattr(scenario, name) for name in passed.split()},
+        **{
+            one.name: getattr(scenario, one.name)
+            for one in fields(scenario)
+            if one.name not in FOR_THE_HOST
+        },
+        "script": str(work / "boot.py"),
         "work": str(work),
-        "card_image": str(image) if image else None,
-        "panel": panel,
+        "card_image": str(image) if image.exists() else None,
+        "card_blocks": fat.partition(head),
+        "fill_card": scenario.card_image is None,
+        "panel": {**panel, "keywords": dict(board.lcd_keywords)},
+        "cameras": board.cameras,
+        "build": scenario.build or board.build,
         "board_config": dict(board.config),
+        "keys": [list(key) for key in scenario.keys],
+        "touches": None if scenario.touches is None else [list(one) for one in scenario.touches],
+        "unique_id": None if scenario.unique_id is None else list(scenario.unique_id),
     }
 
 
@@ -236,6 +242,7 @@ def _run_micropython(work: Path, host: Host, timeout: float) -> str:
             pass_fds=(ask_write, answer_read),
             cwd=work,
         )
+    host.process = process
     os.close(ask_write)
     os.close(answer_read)
     thread = threading.Thread(target=host.serve, args=(ask_read, answer_write), daemon=True)

@@ -21,6 +21,22 @@ class FPIOA:
         return None
 
 
+_keys = {}  # pin: [changes still to come, level now]
+
+
+def key_level(pin, idle):
+    if pin not in _keys:
+        changes = [
+            (ms, level) for ms, event_pin, level in machine.config["keys"] if event_pin == pin
+        ]
+        _keys[pin] = [sorted(changes, key=lambda change: -change[0]), None]
+    to_come = _keys[pin][0]
+    while to_come and to_come[-1][0] <= now_ms():
+        _keys[pin][1] = to_come.pop()[1]
+    level = _keys[pin][1]
+    return idle if level is None else level
+
+
 class GPIO:
     IN, PULL_DOWN, PULL_UP, OUT, PULL_NONE = 0, 1, 2, 3, 4
     IRQ_FALLING, IRQ_RISING, IRQ_BOTH = 1, 2, 3
@@ -46,10 +62,7 @@ class GPIO:
         if self.mode == GPIO.OUT:
             return self.level
         level = 1 if self.mode in (GPIO.IN, GPIO.PULL_UP) else 0
-        for ms, event_pin, new in machine.config["keys"]:
-            if ms <= now_ms() and event_pin == pin:
-                level = new
-        return level
+        return key_level(pin, level)
 
 
 for _i in range(32):

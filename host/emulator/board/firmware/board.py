@@ -12,6 +12,7 @@ else:
     _known = machine.config["board_config"].get("board_info")
     if _known is None:
         print("[Warning] Not loaded from /flash/config.json to board_info.")
-        _known = {"BOOT_KEY": 16}
+        # The Amigo's builds know no key at all without the file.
+        _known = {} if machine.config["build"].startswith("amigo") else {"BOOT_KEY": 16}
     for _name in _known:
         setattr(board_info, _name, _known[_name])

@@ -11,11 +11,17 @@ class fm:
         if used == pin:
             return
         if used is not None:
-            text = "[Warning] function is used by pin:%d" % used
+            text = "[Warning] function is used by %s(pin:%d)" % (fm.str_function(function), used)
             if not force:
                 raise Exception(text)
             print(text)
         fm.fpioa.set_function(pin, function)
+
+    @staticmethod
+    def str_function(function):
+        first = FPIOA.GPIO0 if function >= FPIOA.GPIO0 else FPIOA.GPIOHS0
+        kind = "GPIO" if function >= FPIOA.GPIO0 else "GPIOHS"
+        return "fm.fpioa.%s%d" % (kind, function - first)
 
     @staticmethod
     def unregister(pin):

@@ -1,14 +1,31 @@
 # MaixPy's image module: RGB565 pictures, stored byte-swapped as the firmware stores them.
 import framebuf
-from machinery import ask, only, refuse, whole
+from machinery import ask, measure_heap, only, refuse, whole
 
 LETTER = (8, 12)
 _font = [None]  # 95 glyphs of 12 bytes, from the host
 _glyphs = {}
+_full = [False]
+_jpeg = bytearray(256 << 10)  # the encoder's memory is not of MicroPython's heap
+# What the builds' image objects can do beside what is made here (py_image.c).
+_MINIMUM = (
+    "mean_pool to_bitmap to_grayscale to_rgb565 to_rainbow compress compressed"
+    " compressed_for_ide crop to_bytes draw_circle draw_ellipse draw_font draw_arrow lens_corr"
+    " dump_roi conv3 ai_to_pix strech_char stretch"
+).split(" ")
+_FULL = (
+    "mean median mode midpoint histeq get_statistics statistics get_stats get_histogram"
+    " find_blobs find_lines find_circles find_rects find_qrcodes rotation_corr binary invert"
+    " erode dilate gaussian laplacian morph difference blend replace"
+).split(" ")
 
 
 def use_font(data):
     _font[0] = data
+
+
+def use_build(full):
+    _full[0] = full
 
 
 def swapped565(color):
@@ -76,6 +93,12 @@ class Image:
             whole(self.w, "width"), whole(self.h, "height")
             self.data = bytearray(self.w * self.h * 2)
         self.canvas = framebuf.FrameBuffer(self.data, self.w, self.h, framebuf.RGB565)
+        measure_heap()
+
+    def __getattr__(self, name):
+        if name in _MINIMUM or (_full[0] and name in _FULL):
+            refuse("the virtual board has no image.%s(), though the firmware does" % name)
+        raise AttributeError("'Image' object has no attribute '%s'" % name)
 
     def _load(self, path):
         with open(path, "rb") as source:
@@ -147,6 +170,7 @@ class Image:
         if self.pix_ai == "wild":
             refuse("pix_to_ai() on a copy() writes through a wild pointer")
         self._ai = bytearray(((self.w + 63) & ~63) * self.h * 3)  # from the same heap, as there
+        measure_heap()
         self.pix_ai = "copied"
 
     def draw_rectangle(self, *args, **keywords):
@@ -228,7 +252,7 @@ class Image:
         lower = path.lower()
         if not (lower.endswith(".jpg") or lower.endswith(".jpeg")):
             return self  # as the firmware: nothing happens, no error
-        _, data = ask("encode", {"size": [self.w, self.h], "quality": quality}, self.data)
+        _, data = ask("encode", {"size": [self.w, self.h], "quality": quality}, self.data, _jpeg)
         try:
             target = open(path, "wb")
         except OSError:

@@ -1,6 +1,6 @@
 # MaixPy's lcd module: a panel that the host keeps and photographs after every change.
 from image import check_text, swapped565
-from machinery import ask, machine, now_ms, only, refuse, tick, whole
+from machinery import ask, machine, measure_heap, now_ms, only, refuse, tick, whole
 
 # Byte-swapped RGB565, as the driver's header has them.
 BLACK, WHITE, RED, GREEN, BLUE, YELLOW, PINK = 0, 0xFFFF, 0x00F8, 0xE007, 0x1F00, 0xE0FF, 0x1FF8
@@ -33,6 +33,11 @@ def init(
     size = (width or default[0], height or default[1])
     if panel["in_config"]:  # config.json "lcd" wins over the keywords
         size = tuple(panel["size"])
+    else:
+        given = {"lcd_type": lcd_type, "invert": invert}
+        for name, value in panel["keywords"].items():
+            if given[name] != value:
+                refuse("lcd.init(%s=%d) shows wrong colours or nothing here" % (name, given[name]))
     if size != tuple(panel["size"]):
         refuse("lcd.init for %dx%d, the panel has %dx%d" % (size + tuple(panel["size"])))
     _state.update(on=True, rotation=0, size=size)
@@ -84,6 +89,7 @@ def display(img, roi=None, oft=None):
     if roi is not None:
         refuse("the virtual board does not know roi=")
     tick(machine.config["display_ms"])
+    measure_heap()
     if oft is None:
         left, top = centred(width(), img.w), centred(height(), img.h)
     else:
@@ -96,7 +102,7 @@ def display(img, roi=None, oft=None):
     texts = [[x + left, y + top, w, h, text] for x, y, w, h, text in img.texts]
     facts = {"ms": now_ms(), "size": [img.w, img.h], "at": [left, top], "texts": texts}
     facts["pad"] = oft is None
-    ask("display", facts, img.data)
+    ask("display", facts, img.data if machine.config["keep_pictures"] else b"")
 
 
 def draw_string(x, y, text, fc=RED, bc=BLACK):

@@ -3,6 +3,7 @@
 # The fakes beside this file stand for MaixPy's modules. They are stricter than the board: what the
 # board accepts silently but gets wrong ends the run with a Refusal, which no script can catch with
 # `except Exception`. And they have the board's bugs, where a script must live with them.
+import gc
 import json
 import os
 import struct
@@ -24,16 +25,47 @@ class Machine:
     def __init__(self):
         self.us = 0
         self.interrupted = False
+        self.running = False  # the script has the board
         self.config = {}
-        self.mount_card = None
         self.requests = self.answers = None
+        self.refused = None
+        self.card_file = self.journal = None
+        self.cards = []
+        self.card_since = None  # when the firmware last set the card up
+        self.mounting = self.mount_when_due = None
+        self.attempts = self.writes = 0
+        self.heap_before = self.heap_high = 0
 
 
 machine = Machine()
 
 
 def refuse(text):
+    machine.refused = machine.refused or text  # also when a bare `except:` swallows it
     raise Refusal(text)
+
+
+def power_off():
+    # The power goes: nothing of the script runs any more, no `finally`, no close().
+    report("power off")
+    while True:
+        machine.answers.read(1)  # until the host ends this process
+
+
+def report(ended):
+    used = gc.mem_alloc() - machine.heap_before
+    gc.collect()
+    facts = {"ended": ended, "ms": now_ms(), "heap_used": used, "writes": machine.writes}
+    facts["heap_kept"] = gc.mem_alloc() - machine.heap_before
+    facts["heap_high"] = max(machine.heap_high, facts["heap_kept"])
+    ask("end", facts)
+
+
+def measure_heap():
+    # What is alive now: called where much is. Only on request, as it keeps the heap tidy too.
+    if machine.running and machine.config["measure_heap"]:
+        gc.collect()
+        machine.heap_high = max(machine.heap_high, gc.mem_alloc() - machine.heap_before)
 
 
 def now_ms():
@@ -43,12 +75,13 @@ def now_ms():
 def tick_us(us):
     # Virtual time passes; what is due happens: the card is mounted, somebody presses Ctrl-C.
     machine.us += us
+    if not machine.running:
+        return
     config = machine.config
-    if machine.mount_card and now_ms() >= config["card_at_ms"]:
-        mount, machine.mount_card = machine.mount_card, None
-        mount()
+    if machine.mounting:
+        machine.mount_when_due()
     if now_ms() >= config["until_ms"] + CLEAN_UP_MS:
-        raise PowerOff()
+        power_off()
     if now_ms() >= config["until_ms"] and not machine.interrupted:
         machine.interrupted = True
         raise KeyboardInterrupt()
@@ -58,8 +91,9 @@ def tick(ms):
     tick_us(int(ms * 1000))
 
 
-def ask(kind, facts, data=b""):
-    # One question to the host: JSON facts and bytes there, JSON facts and bytes back.
+def ask(kind, facts, data=b"", into=None):
+    # One question to the host: JSON facts and bytes there, JSON facts and bytes back. Bytes go
+    # into the buffer `into` when there is one: on the board they are not in MicroPython's heap.
     head = json.dumps([kind, facts]).encode()
     machine.requests.write(struct.pack("<II", len(head), len(data)))
     machine.requests.write(head)
@@ -67,7 +101,11 @@ def ask(kind, facts, data=b""):
         write_all(data)
     head_size, data_size = struct.unpack("<II", read_exactly(8))
     facts = json.loads(read_exactly(head_size))
-    return facts, read_exactly(data_size)
+    if into is None:
+        return facts, read_exactly(data_size)
+    view = memoryview(into)[:data_size]
+    read_into(view)
+    return facts, view
 
 
 def write_all(data):
@@ -79,14 +117,17 @@ def write_all(data):
 
 def read_exactly(count):
     data = bytearray(count)
-    view = memoryview(data)
+    read_into(memoryview(data))
+    return data
+
+
+def read_into(view):
     got = 0
-    while got < count:
+    while got < len(view):
         n = machine.answers.readinto(view[got:])
         if not n:
             raise PowerOff()
         got += n
-    return data
 
 
 def whole(value, what):

@@ -1,10 +1,12 @@
 # MaixPy's sensor module; pictures come from the host.
 import image
-from machinery import ask, machine, only, refuse, tick, whole
+from machinery import ask, machine, measure_heap, now_ms, only, refuse, tick, whole
 
 RGB565, YUV422, GRAYSCALE = 2, 3, 4
 QQVGA, QVGA, VGA, B240X240 = 6, 10, 11, 19
 _SIZES = {QQVGA: (160, 120), QVGA: (320, 240), VGA: (640, 480), B240X240: (240, 240)}
+_IDS = {"ov2640": 0x2642, "ov7740": 0x7742, "gc0328": 0x9D, "gc2145": 0x45, "mt9d111": 0x1519}
+_MAKERS = {1: "ov", 2: "gc", 3: "mt"}
 _state = {"found": False}
 _buffer = [None]  # ONE frame buffer: an older picture changes at the next snapshot
 
@@ -14,12 +16,31 @@ def reset(**keywords):
     if keywords.get("dual_buff"):
         refuse("dual_buff doubles the frame buffers: not on this virtual board")
     tick(100)
-    if machine.config["camera_error"]:
+    _state.clear()
+    _state["found"] = False
+    if machine.config["camera_error"] and not _came_back():
         print("[MAIXPY]: no sensor")
         raise OSError(machine.config["camera_error"])
-    print("[MAIXPY]: find ov2640")
-    _state.clear()
+    choice = keywords.get("choice", 0)
+    for camera in machine.config["cameras"] if not _dead() else ():
+        if choice == 0 or camera.startswith(_MAKERS[choice]):
+            break
+    else:
+        print("[MAIXPY]: no sensor")
+        raise OSError("Reset Failed")
+    print("[MAIXPY]: find %s" % camera)
     _state.update(found=True, size=None, format=None, window=None, mirror=0, flip=0)
+    _state.update(camera=camera, since=now_ms())
+
+
+def _came_back():
+    back = machine.config["camera_back_ms"]
+    return back is not None and now_ms() >= back
+
+
+def _dead():
+    dies = machine.config["camera_dies_ms"]
+    return dies is not None and now_ms() >= dies and not _came_back()
 
 
 def _need_sensor():
@@ -85,7 +106,8 @@ def skip_frames(n=None, time=300):
 
 
 def get_id():
-    return 0x2642
+    _need_sensor()
+    return _IDS[_state["camera"]]
 
 
 def width():
@@ -104,17 +126,17 @@ def snapshot(update_jb=True):
     _need_sensor()
     if not _state["size"] or not _state["format"]:
         raise RuntimeError("Not init!")
-    if machine.config["camera_dies_ms"] is not None:
-        if machine.us // 1000 >= machine.config["camera_dies_ms"]:
-            tick(300)
-            raise RuntimeError("Sensor timeout!")
+    dies = machine.config["camera_dies_ms"]
+    # A camera that lost its power has forgotten its settings: no picture before a new reset().
+    if _dead() or (dies is not None and _state["since"] < dies <= now_ms()):
+        tick(300)
+        raise RuntimeError("Sensor timeout!")
     tick(machine.config["frame_ms"])
     x, y, w, h = _state["window"] or ((0, 0) + _state["size"])
     facts = {"window": [x, y, w, h], "size": _state["size"]}
     facts.update(mirror=_state["mirror"], flip=_state["flip"])
-    _, pixels = ask("snapshot", facts)
-    view = memoryview(_buffer[0])[: w * h * 2]
-    view[:] = pixels
+    _, view = ask("snapshot", facts, b"", _buffer[0])
+    measure_heap()
     picture = image.Image(_store=(w, h, view))
     picture.pix_ai = "camera"
     return picture

@@ -7,159 +7,33 @@ import sys
 
 sys.path.insert(0, sys.argv[0].rsplit("/", 1)[0])
 
+import builds
+import card
 import machinery
-from machinery import ask, machine, now_ms, tick, tick_us
+import standard
+from flash import Spiffs
+from machinery import ask, machine, refuse
 
 machine.requests = open(int(sys.argv[1]), "wb")
 machine.answers = open(int(sys.argv[2]), "rb")
 machine.config = json.loads(open(sys.argv[3]).read())
+machine.mount_when_due = card.mount_when_due
 machine.pins = {}
 
-# What MaixPy v1 has: its own modules, frozen ones, MicroPython 1.11's, and names that lead there.
-MODULES = (
-    "uos os utime time Maix machine network usocket socket image sensor lcd KPU audio uhashlib"
-    " ucryptolib modules board fpioa_manager ujson json ure re ustruct struct ubinascii binascii"
-    " ucollections collections uerrno errno uheapq heapq urandom random uzlib zlib hashlib uio"
-    " math cmath array gc sys micropython uctypes builtins"
-).split(" ")
-UOS = (
-    "ilistdir listdir mkdir rmdir chdir getcwd remove rename stat statvfs mount umount uname"
-    " urandom VfsFat"
-).split(" ")
 
-
-class Ticks:
-    # The time module on the virtual clock. Asking costs a little, so that polling ends.
-    def ticks_ms(self):
-        tick_us(20)
-        return (machinery.TICKS_START + now_ms()) & machinery.TICKS_MASK
-
-    def ticks_us(self):
-        tick_us(20)
-        return machine.us & machinery.TICKS_MASK
-
-    def ticks_diff(self, late, early):
-        half = (machinery.TICKS_MASK + 1) >> 1
-        return ((late - early + half) & machinery.TICKS_MASK) - half
-
-    def ticks_add(self, at, delta):
-        return (at + delta) & machinery.TICKS_MASK
-
-    def sleep_ms(self, ms):
-        tick(machinery.whole(ms, "sleep_ms"))
-
-    def sleep_us(self, us):
-        tick_us(us)
-
-    def sleep(self, seconds):
-        tick(seconds * 1000)
-
-    def time(self):
-        return now_ms() // 1000
-
-    def localtime(self, *seconds):
-        return (2000, 1, 1, 0, 0, now_ms() // 1000, 5, 1)
-
-
-class Folder:
-    # A module made of some names of another object.
-    pass
-
-
-class SDCard:
-    @staticmethod
-    def remount():
-        return None
-
-
-def reset():
-    raise SystemExit("machine.reset")
-
-
-class CardBlocks:
-    # The card as 512-byte blocks of a file on the host.
-    def __init__(self, path):
-        self.file = open(path, "r+b")
-        self.count = os.stat(path)[6] // 512
-
-    def readblocks(self, number, buffer):
-        self.file.seek(number * 512)
-        self.file.readinto(buffer)
-
-    def writeblocks(self, number, buffer):
-        self.file.seek(number * 512)
-        self.file.write(buffer)
-
-    def ioctl(self, operation, argument):
-        if operation == 4:
-            return self.count
-        return 512 if operation == 5 else 0
-
-
-def copy_tree(source, target):
-    for name, kind, *_ in os.ilistdir(source):
-        if kind == 0x4000:
-            os.mkdir(target + "/" + name)
-            copy_tree(source + "/" + name, target + "/" + name)
-            continue
-        with open(source + "/" + name, "rb") as old, open(target + "/" + name, "wb") as new:
-            while True:
-                block = old.read(16384)
-                if not block:
-                    break
-                new.write(block)
-
-
-def make_card():
-    if machine.config["card_image"] is None:
-        return None
-    blocks = CardBlocks(machine.config["card_image"])
-    os.VfsFat.mkfs(blocks)
-    return os.VfsFat(blocks)
-
-
-def mount_file_systems(card):
-    work = machine.config["work"]
-    flash, files = os.VfsPosix(work + "/flash"), os.VfsPosix(work + "/card")
-    out = os.VfsPosix(work + "/card_after")
+def insert_card():
+    # Open the card's blocks; a card that was not given as an image is formatted and filled.
+    work, given = machine.config["work"], machine.config["card_image"]
+    if given is None:
+        os.umount("/")
+        return
+    machine.card_file = open(given, "r+b")
+    machine.journal = open(work + "/journal", "wb")
+    files = os.VfsPosix(work + "/card") if machine.config["fill_card"] else None
     os.umount("/")
-    os.mount(flash, "/flash")
-    if card:
-        os.mount(files, "/host")
-        os.mount(card, "/sd")
-        copy_tree("/host", "/sd")
-        os.umount("/host")
-        os.umount("/sd")
-    os.chdir("/flash")
-    return out
-
-
-def insert_card(card):
-    def mount():
-        os.mount(card, "/sd")
-        os.chdir("/sd")  # as the firmware does, at any moment
-
-    machine.mount_card = mount
-    if machine.config["card_at_ms"] <= 0:
-        machine.mount_card = None
-        mount()
-
-
-def make_uos():
-    uos = Folder()
-    for name in UOS:
-        if hasattr(os, name):
-            setattr(uos, name, getattr(os, name))
-
-    def mkdir(path):
-        full = path if path.startswith("/") else os.getcwd() + "/" + path
-        if full.startswith("/flash"):
-            raise NotImplementedError("SPIFFS not support")
-        os.mkdir(path)
-
-    uos.mkdir = mkdir
-    uos.sync = lambda: None
-    return uos
+    if files:
+        card.fill(files)
+        machine.cards = []
 
 
 def install_modules():
@@ -167,22 +41,23 @@ def install_modules():
     import sensor
 
     # The file systems of the host are gone later: everything is imported now.
-    for name in ("Maix", "board", "fpioa_manager", "lcd", "KPU"):
+    for name in ("Maix", "board", "fpioa_manager", "lcd", "KPU", "touchscreen"):
         __import__(name)
     image.use_font(ask("font", {})[1])
+    image.use_build(machine.config["build"] in builds.FULL_IMAGE)
     sensor.prepare()
-    maixpy = Folder()
-    maixpy.SDCard, maixpy.reset = SDCard, reset
-    maixpy.unique_id = lambda: bytes(range(32))
-    uos, ticks = make_uos(), Ticks()
-    sys.modules["uos"] = sys.modules["os"] = uos
-    sys.modules["utime"] = sys.modules["time"] = ticks
-    sys.modules["machine"] = maixpy
+    sys.modules["uos"] = sys.modules["os"] = standard.make_uos()
+    sys.modules["utime"] = sys.modules["time"] = standard.Time()
+    sys.modules["machine"] = standard.make_machine()
     real_import = builtins.__import__
+    known = builds.modules(machine.config["build"])
 
     def checked_import(name, *rest):
-        if name.split(".")[0] not in MODULES:
+        top = name.split(".")[0]
+        if top not in known:
             raise ImportError("no module named '%s'" % name)
+        if top in builds.NOT_HERE:
+            refuse("the virtual board has no module %s" % top)
         return real_import(name, *rest)
 
     builtins.__import__ = checked_import
@@ -195,9 +70,8 @@ def take_memory():
     return bytearray(spare) if spare > 0 else None
 
 
-def run_script():
+def run_script(source):
     # How the run ended: "returned", "power off", "exit ...", "refused: ..." or "error: ...".
-    source = open(machine.config["script"]).read()
     try:
         exec(compile(source, "boot.py", "exec"), {"__name__": "__main__"})
         return "returned"
@@ -215,22 +89,24 @@ def run_script():
         return "error: %s: %s" % (type(error).__name__, error)
 
 
-card = make_card()
-machine.config["script"] = "/flash/.script"
+with open(machine.config["script"]) as file:
+    script = file.read()
+flash = Spiffs(machine.config["work"] + "/flash")
 install_modules()
-out = mount_file_systems(card)
+insert_card()
+os.mount(flash, "/flash")
+os.chdir("/flash")
+ask("ready", {})
 ballast = take_memory()
-if card:
-    insert_card(card)
 gc.collect()
-before = gc.mem_alloc()
-ended = run_script()
-after = gc.mem_alloc()
-gc.collect()
-ballast = None
-if card and machine.mount_card is None:
-    os.mount(out, "/out")
-    copy_tree("/sd", "/out")
-report = {"ended": ended, "ms": now_ms(), "heap_used": after - before}
-report["heap_kept"] = gc.mem_alloc() - before
-ask("end", report)
+machine.heap_before = gc.mem_alloc()
+machine.running = True
+if machine.card_file:
+    card.start_mount(machine.config["card_at_ms"])
+    if machine.config["card_at_ms"] <= 0:
+        card.mount_when_due()
+ended = run_script(script)
+machine.running = False
+if machine.refused and not ended.startswith("refused"):
+    ended = "refused: %s" % machine.refused
+machinery.report(ended)

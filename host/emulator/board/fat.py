@@ -1,0 +1,206 @@
+"""Cards as images: an MBR with one FAT partition, read and checked without FatFs.
+
+Written from Microsoft's "FAT: General Overview of On-Disk Format" so that it is independent of the
+driver which wrote the card. FAT12, FAT16 and FAT32; long names; no exFAT, as on the board.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+BLOCK = 512
+FIRST = 63
+"""The first block of the partition, as cards of this size had it."""
+PARTITION_TYPES = (0x01, 0x04, 0x06, 0x0B, 0x0C, 0x0E)
+FOLDER, LABEL, LONG = 0x10, 0x08, 0x0F
+
+
+class FatError(ValueError):
+    """The image holds no FAT file system that a board would mount."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A file or folder: path without a leading slash, bytes, clusters in order."""
+
+    path: str
+    folder: bool
+    size: int
+    clusters: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What is on a card, and what is wrong with it.
+
+    `lost` counts clusters that no file has: power-off may leave some, they cost room only.
+    """
+
+    files: dict[str, bytes]
+    folders: tuple[str, ...]
+    problems: tuple[str, ...]
+    lost: int
+    free: int = field(default=0)
+
+
+def blank(size: int) -> bytes:
+    """Return the MBR and nothing else of a card whose partition has `size` bytes."""
+    entry = struct.pack("<B3sB3sII", 0, b"\1\1\0", 0x0E, b"\xfe\xff\xff", FIRST, size // BLOCK)
+    return bytes(446) + entry + bytes(48) + b"\x55\xaa"
+
+
+def partition(image: bytes | bytearray | memoryview) -> tuple[int, int] | None:
+    """Return first block and number of blocks of the first partition that MaixPy would mount."""
+    if len(image) < BLOCK or bytes(image[510:512]) != b"\x55\xaa":
+        return None
+    for at in range(446, 510, 16):
+        kind, first, count = image[at + 4], *struct.unpack_from("<II", image, at + 8)
+        if kind in PARTITION_TYPES and count and (first + count) * BLOCK <= len(image):
+            return first, count
+    return None
+
+
+def read(image: bytes | bytearray | memoryview) -> Contents:
+    """Read everything on a card and check its file system.
+
+    Raises:
+        FatError: no partition or no FAT in it.
+    """
+    return _Volume(image).contents()
+
+
+class _Volume:
+    def __init__(self, image: bytes | bytearray | memoryview) -> None:
+        place = partition(image)
+        if place is None:
+            raise FatError("no FAT partition in an MBR")
+        data = memoryview(image)[place[0] * BLOCK : (place[0] + place[1]) * BLOCK]
+        self.data = data
+        sector, self.per_cluster, reserved, copies, roots, total = struct.unpack_from(
+            "<HBHBHH", data, 11
+        )
+        if sector != BLOCK or not self.per_cluster or bytes(data[510:512]) != b"\x55\xaa":
+            raise FatError("no FAT boot sector")
+        fat_size = struct.unpack_from("<H", data, 22)[0] or struct.unpack_from("<I", data, 36)[0]
+        total = total or struct.unpack_from("<I", data, 32)[0]
+        self.root_at = (reserved + copies * fat_size) * BLOCK
+        self.root_size = roots * 32
+        self.first = self.root_at + (self.root_size + BLOCK - 1) // BLOCK * BLOCK
+        self.count = (total * BLOCK - self.first) // (self.per_cluster * BLOCK)
+        self.bits = 12 if self.count < 4085 else 16 if self.count < 65525 else 32
+        tables = [
+            bytes(data[(reserved + i * fat_size) * BLOCK : (reserved + (i + 1) * fat_size) * BLOCK])
+            for i in range(copies)
+        ]
+        self.problems = [] if len(set(tables)) == 1 else ["the copies of the FAT differ"]
+        self.table = _links(tables[0], self.bits, self.count)
+        self.root = struct.unpack_from("<I", data, 44)[0] if self.bits == 32 else 0
+        self.owner: dict[int, str] = {}
+
+    def contents(self) -> Contents:
+        files: dict[str, bytes] = {}
+        folders: list[str] = []
+        for entry in self.walk("", self.root_directory()):
+            if entry.folder:
+                folders.append(entry.path)
+            elif entry.path in files:
+                self.problems.append(f"{entry.path} is there twice")
+            else:
+                files[entry.path] = self.bytes_of(entry.clusters)[: entry.size]
+        used = sum(1 for link in self.table[2:] if link)
+        lost = sum(
+            1 for n, link in enumerate(self.table) if n >= 2 and link and n not in self.owner
+        )
+        free = (self.count - used) * self.per_cluster * BLOCK
+        return Contents(files, tuple(folders), tuple(self.problems), lost, free)
+
+    def root_directory(self) -> bytes:
+        if self.bits == 32:
+            return self.bytes_of(self.chain(self.root, "/"))
+        return bytes(self.data[self.root_at : self.root_at + self.root_size])
+
+    def walk(self, folder: str, directory: bytes) -> Iterator[Entry]:
+        for name, attributes, start, size in _entries(directory):
+            path = f"{folder}{name}"
+            clusters = self.chain(start, path) if start else ()
+            is_folder = bool(attributes & FOLDER)
+            room = len(clusters) * self.per_cluster * BLOCK
+            if not is_folder and size > room:
+                self.problems.append(f"{path} has {size} bytes in clusters of {room}")
+            if is_folder and not clusters:
+                self.problems.append(f"folder {path} has no cluster")
+            yield Entry(path, is_folder, size, clusters)
+            if is_folder and len(path) < 256:
+                yield from self.walk(f"{path}/", self.bytes_of(clusters))
+
+    def chain(self, start: int, path: str) -> tuple[int, ...]:
+        """Follow a chain of clusters; each belongs to one file, or something is broken."""
+        found: list[int] = []
+        cluster = start
+        while True:
+            if not 2 <= cluster < self.count + 2:
+                self.problems.append(f"{path}: the chain leaves the card at {cluster}")
+                break
+            if cluster in self.owner:
+                self.problems.append(f"{path} and {self.owner[cluster]} share cluster {cluster}")
+                break
+            self.owner[cluster] = path
+            found.append(cluster)
+            cluster = self.table[cluster]
+            if cluster >= _end(self.bits):
+                break
+        return tuple(found)
+
+    def bytes_of(self, clusters: tuple[int, ...]) -> bytes:
+        size = self.per_cluster * BLOCK
+        starts = (self.first + (cluster - 2) * size for cluster in clusters)
+        return b"".join(bytes(self.data[at : at + size]) for at in starts)
+
+
+def _end(bits: int) -> int:
+    return {12: 0xFF8, 16: 0xFFF8, 32: 0x0FFFFFF8}[bits]
+
+
+def _links(table: bytes, bits: int, count: int) -> list[int]:
+    if bits == 16:
+        return list(struct.unpack_from(f"<{count + 2}H", table))
+    if bits == 32:
+        return [link & 0x0FFFFFFF for link in struct.unpack_from(f"<{count + 2}I", table)]
+    links = []
+    for cluster in range(count + 2):
+        at = cluster + cluster // 2
+        pair = table[at] | table[at + 1] << 8
+        links.append(pair >> 4 if cluster & 1 else pair & 0xFFF)
+    return links
+
+
+def _entries(directory: bytes) -> Iterator[tuple[str, int, int, int]]:
+    """Yield name, attributes, first cluster and size of every entry in use."""
+    parts: list[bytes] = []
+    for at in range(0, len(directory), 32):
+        raw = directory[at : at + 32]
+        if raw[0] == 0:
+            return
+        if raw[0] == 0xE5:
+            parts = []
+        elif raw[11] == LONG:
+            parts.insert(0, raw[1:11] + raw[14:26] + raw[28:32])
+        else:
+            long = b"".join(parts).decode("utf-16-le", "replace").partition("\0")[0]
+            parts = []
+            if raw[11] & LABEL or raw[:1] == b".":
+                continue
+            high, low, size = (
+                struct.unpack_from("<H", raw, 20)[0],
+                *struct.unpack_from("<HI", raw, 26),
+            )
+            yield long or _short_name(raw), raw[11], high << 16 | low, size
+
+
+def _short_name(raw: bytes) -> str:
+    stem, suffix = (part.decode("cp437").rstrip() for part in (raw[:8], raw[8:11]))
+    stem = stem.lower() if raw[12] & 0x08 else stem
+    suffix = suffix.lower() if raw[12] & 0x10 else suffix
+    return f"{stem}.{suffix}" if suffix else stem
