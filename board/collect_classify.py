@@ -190,7 +190,9 @@ class Collector:
             picture = take_picture()
             if self.act(picture):
                 self.view.measure(picture)
+                self.keys.watch(time.ticks_ms())
                 self.show(picture)
+                self.keys.watch(time.ticks_ms())
 
     def act(self, picture):
         # Does what keys and fingers ask for. False when the picture was covered meanwhile.
@@ -284,12 +286,14 @@ class Collector:
 
     def tell(self, title, paragraphs, colour, limit_ms=0):
         print_trouble(title, paragraphs)
+        self.view.release()
         show_message(title, paragraphs + ["", "Press a key to go on."], colour)
         self.wait_for_key(limit_ms)
         self.view.forget()
 
     def menu(self):
         card = self.card
+        self.view.release()
         items = [
             "Back to the camera", "Previous class", "Choose a class", "Delete last picture",
             "Burst: %d pictures" % SETTINGS["burst"], "Finish",
@@ -356,6 +360,7 @@ class Collector:
                 self.burst = 0
                 self.card_ready = self.card_ready and not isinstance(error, CardTrouble)
                 self.camera_ready = self.camera_ready and not isinstance(error, CameraTrouble)
+                self.view.release()
                 title, paragraphs = explain(error)
                 if title != shown:
                     shown = title

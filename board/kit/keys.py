@@ -63,6 +63,7 @@ class Keys:
         from fpioa_manager import fm
 
         self.keys = []
+        self.events = []
         for number, role in enumerate(sorted(pins)):
             name = "GPIOHS%d" % number
             fm.register(pins[role], getattr(fm.fpioa, name))
@@ -77,20 +78,25 @@ class Keys:
         for role, _, button in self.keys:
             button.repeats = role in roles
 
-    def poll(self, now):
-        # The next event as (role, event), or None. A level that has just changed is watched until
-        # it stands still, so that a short press between two pictures counts.
+    def watch(self, now):
+        # Looks at the keys: to be called often, also between two polls. A level that has just
+        # changed is watched until it stands still, so that a short press counts.
         while True:
             settling = False
             for role, pin, button in self.keys:
                 event = button.update(not pin.value(), now)
                 if event:
-                    return role, event
+                    self.events.append((role, event))
                 settling = settling or button.settling()
             if not settling:
-                return None
+                return
             time.sleep_ms(4)
             now = time.ticks_ms()
+
+    def poll(self, now):
+        # The next event as (role, event), or None.
+        self.watch(now)
+        return self.events.pop(0) if self.events else None
 
     def down(self, role):
         # Milliseconds that the key has been held, 0 when it is up.

@@ -15,15 +15,20 @@ def menu_hint(keys, columns):
     return both if len(both) <= columns else " ".join(words)
 
 
-def draw_menu(strip, top, rows, items, chosen):
+def draw_menu(strip, top, rows, items, chosen, shown, keys):
+    # Draws what is not shown yet; returns the number of the uppermost item.
     first = max(0, min(chosen - rows // 2, len(items) - rows))
     columns = (lcd.width() - 16) // LETTER_WIDTH
     for row in range(rows):
         number = first + row
         text = fit(items[number], columns) if number < len(items) else ""
         here = number == chosen
+        if shown.get(row) == (text, here):
+            continue
+        shown[row] = text, here
         ink, paper = (BLACK, AMBER) if here else (WHITE, BLACK)
         strip.show(0, top + row * MENU_ROW, ((8, 3, text, ink, 1),), paper)
+        keys.watch(time.ticks_ms())
     return first
 
 
@@ -37,7 +42,8 @@ def choose(title, items, keys, touch=None, chosen=0, limit_ms=0):
     bottom = lcd.height() - MENU_ROW
     strip.show(0, bottom, ((8, 3, hint, GREY, 1),))
     rows = (bottom - top) // MENU_ROW
-    first = draw_menu(strip, top, rows, items, chosen)
+    shown = {}
+    first = draw_menu(strip, top, rows, items, chosen, shown, keys)
     asked = time.ticks_ms()
     while not limit_ms or time.ticks_diff(time.ticks_ms(), asked) < limit_ms:
         time.sleep_ms(10)
@@ -59,6 +65,6 @@ def choose(title, items, keys, touch=None, chosen=0, limit_ms=0):
             step = 1
         if step:
             chosen = (chosen + step) % len(items)
-            first = draw_menu(strip, top, rows, items, chosen)
+            first = draw_menu(strip, top, rows, items, chosen, shown, keys)
             asked = time.ticks_ms()
     return None

@@ -97,6 +97,13 @@ def show_message(title, paragraphs, colour):
     # It is shown strip by strip: a whole page is a third of the heap and may not be free.
     gc.collect()
     lcd.clear(lcd.BLACK)
+    try:
+        show_page(title, paragraphs, colour)
+    except MemoryError:  # without any picture then
+        lcd.draw_string(0, 0, fit(title, lcd.width() // LETTER_WIDTH), lcd.WHITE, lcd.BLACK)
+
+
+def show_page(title, paragraphs, colour):
     width, height = lcd.width(), lcd.height()
     y = show_head(title, colour) + 6
     strip = Strip(width, LETTER_HEIGHT + 2)

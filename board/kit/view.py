@@ -1,4 +1,5 @@
 # The live picture and the rows of text beside or below it, on screens of any size.
+import gc
 import lcd
 from kit.screen import AMBER, BLACK, GREEN, GREY, RED, WHITE
 from kit.screen import LETTER_HEIGHT, LETTER_WIDTH, Strip, fit
@@ -28,8 +29,14 @@ class View:
 
     def forget(self):
         # Something else was on the screen.
+        self.release()
         lcd.clear(lcd.BLACK)
+
+    def release(self):
+        # Before another page: its memory is wanted, and the rows have to be sent again.
+        self.strips = {}
         self.rows = {}
+        gc.collect()
 
     # The picture
 
@@ -37,7 +44,18 @@ class View:
         return picture.resize(self.size[0], self.size[1]) if self.shrinks else picture
 
     def show(self, picture):
+        if self.panel[3] < 28:  # no room for rows: over the picture
+            self.draw_hints(picture)
         lcd.display(picture, oft=self.at)
+
+    def draw_hints(self, picture):
+        width, height = self.size
+        text, colour = self.light_text()
+        if colour == AMBER:
+            picture.draw_string(4, 4, text, color=AMBER, scale=1, mono_space=1)
+        bar = width * self.sharp // 100
+        if bar > 0:
+            picture.draw_rectangle(0, height - 3, bar, 3, color=GREEN, fill=True)
 
     def in_picture(self, x, y):
         left, top = self.at
@@ -53,6 +71,8 @@ class View:
         # Brightness (0 to 255) and sharpness from 64 places: cheap, and in the smallest firmware.
         # Sharpness is only compared with the best of the last seconds.
         self.frame += 1
+        if self.shrinks or self.frame % 8 == 0:
+            gc.collect()  # while little has to be looked at, and before the heap is in pieces
         if self.frame % 4 != 1:
             return
         width, height = picture.width(), picture.height()
@@ -91,7 +111,7 @@ class View:
 
     def free_text(self, card):
         colour = RED if card.free < SPARE else AMBER if card.free < LOW_SPACE else GREY
-        return "FULL" if card.free < SPARE else size_text(card.free), colour
+        return "FULL" if card.free < SPARE else size_text(card.free) + " free", colour
 
     def to_go(self, card):
         missing = card.missing()
@@ -103,7 +123,7 @@ class View:
     def one_line(self, card):
         free, free_colour = self.free_text(card)
         to_go, colour = self.to_go(card)
-        free = free.replace(" ", "")
+        free = free.replace(" free", "").replace(" ", "")
         at = self.right(free)
         parts = [(at, 2, free, free_colour, 1)]
         at -= (len(to_go) + 1) * LETTER_WIDTH
@@ -140,7 +160,7 @@ class View:
         scale = 2 if width >= 200 and height >= 234 else 1
         line = (LETTER_HEIGHT + 1) * scale + (1 if scale == 1 else 0)
         columns = (width - 6) // (LETTER_WIDTH * scale)
-        y = 0
+        y = 4 if height >= 200 else 0
         self.row(y, 2 * line, self.title(card.label(), columns, scale, line))
         y += 2 * line
         if height >= 9 * line:
