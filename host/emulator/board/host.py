@@ -94,7 +94,9 @@ class Host:
                 self.error = error
 
     def _on_font(self, facts: dict, data: bytes) -> tuple[Any, bytes]:
-        return {}, font_bits()
+        bits = np.unpackbits(np.frombuffer(font_bits(), np.uint8)).reshape(-1, 12, 8)
+        large = bits.repeat(facts["scale"], 1).repeat(facts["scale"], 2)
+        return {}, np.packbits(large, -1).tobytes()
 
     @property
     def models(self) -> int:

@@ -4,7 +4,8 @@ from machinery import ask, measure_heap, only, refuse, whole
 
 LETTER = (8, 12)
 _font = [None]  # 95 glyphs of 12 bytes, from the host
-_glyphs = {}
+_large = {}  # the same at scales 1 to 4, one buffer each
+_glyphs = {}  # at other scales
 _full = [False]
 _jpeg = bytearray(256 << 10)  # the encoder's memory is not of MicroPython's heap
 # What the builds' image objects can do beside what is made here (py_image.c).
@@ -20,8 +21,9 @@ _FULL = (
 ).split(" ")
 
 
-def use_font(data):
+def use_font(data, large):
     _font[0] = data
+    _large.update(large)
 
 
 def use_build(full):
@@ -57,6 +59,13 @@ def ink(letter):
 
 
 def glyph(letter, scale):
+    # The board's font is no part of its heap: nothing is kept there for the usual scales.
+    if scale == int(scale) and int(scale) in _large:
+        scale = int(scale)
+        size = 12 * scale * scale
+        at = (ord(letter) - 32) * size
+        data = memoryview(_large[scale])[at : at + size]
+        return framebuf.FrameBuffer(data, 8 * scale, 12 * scale, framebuf.MONO_HLSB)
     key = (letter, scale)
     if key not in _glyphs:
         width, height = int(8 * scale + 0.5), int(12 * scale + 0.5)
@@ -74,6 +83,7 @@ def glyph(letter, scale):
 
 def palette(color):
     colours = framebuf.FrameBuffer(bytearray(4), 2, 1, framebuf.RGB565)
+    colours.pixel(0, 0, 2 if color == 1 else 1)  # what is not drawn
     colours.pixel(1, 0, color)
     return colours
 
@@ -236,7 +246,7 @@ class Image:
             if not mono and columns:
                 x -= int(columns[0] * scale + 0.5)
             if columns:
-                self.canvas.blit(glyph(letter, scale), x, y, 0, colors)
+                self.canvas.blit(glyph(letter, scale), x, y, colors.pixel(0, 0), colors)
             if mono:
                 x += int(8 * scale + 0.5) + spacing
             else:

@@ -43,7 +43,8 @@ def install_modules():
     # The file systems of the host are gone later: everything is imported now.
     for name in ("Maix", "board", "fpioa_manager", "lcd", "KPU", "touchscreen"):
         __import__(name)
-    image.use_font(ask("font", {})[1])
+    scales = [(scale, ask("font", {"scale": scale})[1]) for scale in (1, 2, 3, 4)]
+    image.use_font(scales[0][1], dict(scales))
     image.use_build(machine.config["build"] in builds.FULL_IMAGE)
     sensor.prepare()
     sys.modules["uos"] = sys.modules["os"] = standard.make_uos()
