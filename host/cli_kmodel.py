@@ -162,12 +162,21 @@ def diff(terminal: Terminal, a: Path, b: Path, images: tuple[Path, ...]) -> None
 @kmodel.command("plot")
 @click.argument("model", type=ExistingPath)
 @click.option("-o", "--out", type=PathType, required=True, help="The PNG to write.")
-@click.option("--model", "float_folder", type=ExistingPath, help="Folder of its float model.")
+@click.option("--model", "float_folder", type=ExistingPath,
+              help="Folder of its float model, or the network's file.")  # fmt: skip
 @click.option("--calibration", type=ExistingPath, help="Folder of pictures to measure errors on.")
+@click.option("--scale", type=float, help="As it was compiled; see kmodel compile.")
+@click.option("--offset", type=float, help="As it was compiled; see kmodel compile.")
 @json_option
 @command
 def draw(
-    terminal: Terminal, model: Path, out: Path, float_folder: Path | None, calibration: Path | None
+    terminal: Terminal,
+    model: Path,
+    out: Path,
+    float_folder: Path | None,
+    calibration: Path | None,
+    scale: float | None,
+    offset: float | None,
 ) -> None:
     """Draw MODEL: time and memory of its layers; with its float model also their error."""
     from .files import atomic_write  # noqa: PLC0415
@@ -175,6 +184,6 @@ def draw(
 
     if bool(float_folder) != bool(calibration):
         raise click.UsageError("--model and --calibration belong together")
-    atomic_write(out, model_file.draw(model, float_folder, calibration))
+    atomic_write(out, model_file.draw(model, float_folder, calibration, scale, offset))
     terminal.say(N_("Written: {path}"), path=out)
     terminal.result({"png": str(out)})

@@ -83,7 +83,13 @@ def compare(a: Path, b: Path, images: Iterable[Path]) -> Difference:
     return diff(first, b.read_bytes(), pictures)
 
 
-def draw(path: Path, float_folder: Path | None, calibration: Path | None) -> bytes:
+def draw(
+    path: Path,
+    float_folder: Path | None,
+    calibration: Path | None,
+    scale: float | None = None,
+    offset: float | None = None,
+) -> bytes:
     """Return a PNG of a kmodel; with its float model and pictures also the error of each layer.
 
     Raises:
@@ -94,18 +100,34 @@ def draw(path: Path, float_folder: Path | None, calibration: Path | None) -> byt
     if float_folder and calibration:
         found = find_pictures([calibration])
         step = max(1, len(found) // ERROR_PICTURES)
-        errors = layer_errors(data, float_folder, found[::step][:ERROR_PICTURES])
+        chosen = found[::step][:ERROR_PICTURES]
+        errors = layer_errors(data, float_folder, chosen, scale, offset)
     return plot(data, path.name, errors)
 
 
-def layer_errors(data: bytes, float_folder: Path, images: list[Path]) -> tuple[LayerError, ...]:
-    """Return the error of each KPU layer on some pictures; see `kmodel.sqnr`."""
-    from ..kmodel import sqnr  # noqa: PLC0415
-    from ..trainer.model import load  # noqa: PLC0415 - loads Keras
+def layer_errors(
+    data: bytes,
+    float_folder: Path,
+    images: list[Path],
+    scale: float | None = None,
+    offset: float | None = None,
+) -> tuple[LayerError, ...]:
+    """Return the error of each KPU layer on some pictures; see `kmodel.sqnr`.
 
-    model = load(float_folder)
-    pictures = _pictures(data, images, model.card.fit)
-    return tuple(sqnr.layer_errors(kmodel.from_keras(model.model), data, pictures))
+    `float_folder` may also be a network's file, as `maixforge kmodel compile` takes it.
+    """
+    from ..kmodel import sqnr  # noqa: PLC0415
+
+    if float_folder.is_file():
+        from .convert import read_network  # noqa: PLC0415 - reads pictures with this module
+
+        graph, fit = kmodel.with_scaling(read_network(float_folder), scale, offset), "crop"
+    else:
+        from ..trainer.model import load  # noqa: PLC0415 - loads Keras
+
+        model = load(float_folder)
+        graph, fit = kmodel.from_keras(model.model), model.card.fit
+    return tuple(sqnr.layer_errors(graph, data, _pictures(data, images, fit)))
 
 
 def layer_rows(data: bytes, errors: Sequence[LayerError]) -> list[LayerRow]:

@@ -33,6 +33,10 @@ _INSTEAD = {
     **dict.fromkeys(
         ("ArgMax", "ARG_MAX", "TopK", "TOPK_V2", "NonMaxSuppression", "NON_MAX_SUPPRESSION_V4",
          "TFLite_Detection_PostProcess", "Argmax", "LogSoftmax", "LOG_SOFTMAX"), _AFTER),
+    **dict.fromkeys(("SPACE_TO_BATCH_ND", "BATCH_TO_SPACE_ND"), "no dilation"),
+    **dict.fromkeys(
+        ("GREATER", "LESS", "SELECT", "SELECT_V2", "Less", "NEG", "Neg"),
+        "an activation that the converter writes as one operation, such as ReLU or hard swish"),
     "MIRROR_PAD": "padding with zeros",
     "Lambda": "layers of Keras; code inside a file is not run",
     "Conv1D": "Conv2D with a 1x1 or 3x3 kernel",

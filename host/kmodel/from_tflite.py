@@ -6,7 +6,7 @@ import functools
 import importlib.util
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -143,6 +143,7 @@ class _Reader:
     def activated(self, name: str, value: Value, options: Any) -> Value:
         kind = self.fused[getattr(options, "fusedActivationFunction", 0)]
         known = {"NONE": "linear", "RELU": "relu", "RELU6": "relu6", "TANH": "tanh"}
+        known["RELU_N1_TO_1"] = "hard_tanh"
         if kind not in known:
             raise refuse(name, f"activation {kind}", ", ".join(known))
         return self.build.activation(name, value, known[kind])
@@ -172,8 +173,10 @@ def _conv(build: Builder, op: Op) -> Value:
     depthwise = op.kind == "DEPTHWISE_CONV_2D"
     value, options, w = _map(op), op.options, op.constant(1)
     if w.shape[3] != value.sizes[2]:
-        raise refuse(op.name, "grouped convolution", "ordinary or depthwise convolution")
-    if depthwise and options.depthMultiplier not in (0, 1):
+        if not w.shape[3] == 1 or w.shape[0] != value.sizes[2]:
+            raise refuse(op.name, "grouped convolution", instead_of("groups", ()))
+        w, depthwise = w.transpose(3, 1, 2, 0), True
+    if op.kind == "DEPTHWISE_CONV_2D" and options.depthMultiplier not in (0, 1):
         raise refuse(op.name, "depth multiplier", instead_of("multiplier", ()))
     return build.conv(
         op.name,
@@ -196,7 +199,7 @@ def _map(op: Op) -> Value:
 
 def _dense(build: Builder, op: Op) -> Value:
     value, w = op.value, op.constant(1)
-    if not op.options.keepNumDims or not value.is_vector:
+    if value.axes != "pc" and (not op.options.keepNumDims or not value.is_vector):
         value = reshape(op.name, value, (1, -1))
     return build.dense(op.name, value, w.T, op.constant(2))
 
@@ -268,6 +271,39 @@ def _pad(build: Builder, op: Op) -> Value:
     return build.pad(op.name, op.value, op.constant(1).tolist())
 
 
+def _expand(build: Builder, op: Op) -> Value:
+    place = int(op.constant(1)) % (len(op.value.axes) + 1)
+    axes = op.value.axes
+    return replace(op.value, axes=f"{axes[:place]}1{axes[place:]}")
+
+
+def _tile(build: Builder, op: Op) -> Value:
+    """What Keras' UpSampling2D is: an axis of one behind the rows or columns, repeated."""
+    value, times = op.value, [int(one) for one in op.constant(1)]
+    (place,) = [place for place, one in enumerate(times) if one > 1] or [-1]
+    along = value.axes[place - 1 : place + 1]
+    if along not in ("h1", "w1") or sorted(value.axes.replace("1", "", 2)) != ["c", "h", "w"]:
+        raise refuse(op.name, "TILE", instead_of("TILE", HANDLERS))
+    height, width, _ = value.sizes
+    factors = (times[place], 1) if along == "h1" else (1, times[place])
+    axes = value.axes[: place - 1] + along[0].upper() + value.axes[place + 1 :]
+    sizes = (height * factors[0], width * factors[1])
+    return build.resize(op.name, replace(value, axes=axes), sizes)
+
+
+def _limit(low: bool) -> Callable[[Builder, Op], Value]:
+    """MAXIMUM and MINIMUM with a number: ReLU with any maximum comes in these two."""
+
+    def read(build: Builder, op: Op) -> Value:
+        first = isinstance(op.inputs[0], Value)
+        value, number = op.at(0 if first else 1), op.constant(1 if first else 0)
+        if np.size(number) != 1:
+            raise refuse(op.name, f"{op.kind} of many numbers", "one number")
+        return build.limit(op.name, value, float(np.reshape(number, ())), low=low)
+
+    return read
+
+
 def _transpose(build: Builder, op: Op) -> Value:
     return transpose(op.value, op.constant(1).tolist())
 
@@ -309,13 +345,17 @@ HANDLERS: dict[str, Callable[[Builder, Op], Value]] = {
     "DIV": div,
     "ELU": _activation("elu"),
     "EXP": _activation("exp"),
+    "EXPAND_DIMS": _expand,
     "FULLY_CONNECTED": _dense,
     "GELU": _gelu,
     "HARD_SWISH": _activation("hard_swish"),
     "LEAKY_RELU": _leaky,
     "LOGISTIC": _activation("sigmoid"),
+    "LOG": lambda build, op: build.logarithm(op.name, op.value),
+    "MAXIMUM": _limit(low=True),
     "MAX_POOL_2D": _pool("max_pool"),
     "MEAN": _mean,
+    "MINIMUM": _limit(low=False),
     "MUL": mul,
     "PAD": _pad,
     "PADV2": _pad,
@@ -328,6 +368,7 @@ HANDLERS: dict[str, Callable[[Builder, Op], Value]] = {
     "SOFTMAX": _softmax,
     "SQUEEZE": _squeeze,
     "SUB": sum_of(-1.0),
+    "TILE": _tile,
     "TANH": _activation("tanh"),
     "TRANSPOSE": _transpose,
 }

@@ -74,7 +74,7 @@ class Builder:
                 raise refuse(value.node, "padding at the end", "a 3x3 convolution behind it")
         ends = [value.node for value in outputs]
         for node in needed(self.nodes, ends):
-            if node.op == "greater" or node.attrs.get("kind") == "erf":
+            if node.op == "greater" or node.attrs.get("kind") in ("erf", "below"):
                 raise refuse(node.name, node.attrs["kind"], "gelu, softplus or another activation")
         nodes, renamed = merged(needed(self.nodes, ends), ends)
         read = {source for node in nodes for source in node.inputs}
@@ -139,6 +139,21 @@ class Builder:
             raise refuse(name, f"limits {low:g} and {high:g}", "limits from 0 up, or -1 to 1")
         return self.activation(name, value, kind)
 
+    def limit(self, name: str, value: Value, number: float, *, low: bool) -> Value:
+        """Limit values from one side; with a limit from the other side before it, from both."""
+        node = self.nodes.get(value.node)
+        kind = node.attrs.get("kind") if node else None
+        if low and number == 0:
+            if node and kind == "below":
+                top = float(node.attrs["slope"])
+                return self.clip(name, replace(value, node=node.inputs[0]), 0.0, top)
+            return self.activation(name, value, "relu")
+        if node and kind == "relu" and not low and number > 0:
+            return self.clip(name, replace(value, node=node.inputs[0]), 0.0, number)
+        if not low and number > 0:
+            return self.activation(name, value, "below", number)
+        raise refuse(name, f"a limit of {number:g}", "limits from 0 up, or -1 to 1")
+
     def product(self, name: str, a: Value, b: Value) -> Value:
         """Multiply two values: x * sigmoid(x), hard swish, mish or gelu, and nothing else."""
         for x, gate in ((a, b), (b, a)):
@@ -160,8 +175,15 @@ class Builder:
         return self.activation(name, a, "softsign")
 
     def logarithm(self, name: str, value: Value) -> Value:
-        """Take the logarithm of a sigmoid, and of nothing else."""
+        """Take the logarithm of a sigmoid or of 1 + exp(x), and of nothing else."""
         node = self.nodes.get(value.node)
+        inner = self.nodes.get(node.inputs[0]) if node else None
+        if (
+            inner
+            and inner.attrs.get("kind") == "exp"
+            and chain(self.nodes, value.node, inner.name) == [(1.0, 1.0)]
+        ):
+            return self.activation(name, replace(value, node=inner.inputs[0]), "softplus")
         if node is None or node.attrs.get("kind") != "sigmoid":
             raise refuse(name, "a logarithm", "log_sigmoid")
         return self.activation(name, replace(value, node=node.inputs[0]), "log_sigmoid")

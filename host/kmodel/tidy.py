@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from .colours import Colours
 from .graph import Graph, Node
 
 PIXELS = Node("input_scaling", "affine", {"scale": 1 / 255, "offset": 0.0})
@@ -17,11 +18,11 @@ PIXELS = Node("input_scaling", "affine", {"scale": 1 / 255, "offset": 0.0})
 def with_scaling(graph: Graph, scale: float | None = None, offset: float | None = None) -> Graph:
     """Say what the network's input makes of a pixel byte: byte * scale + offset.
 
-    Without numbers a network that begins with such a scaling of its own stays as it is; any other
-    is taken for one that wants pixels from 0 to 1.
+    Without numbers a network that begins with such a scaling of its own stays as it is, if that
+    is one of bytes (x / 255, or x - 128); any other is taken for one that wants pixels from 0 to
+    1, as one that begins with x * 2 - 1 or with ImageNet's mean and deviation does.
     """
-    own = bool(graph.nodes) and graph.nodes[0].op == "affine"
-    if own and scale is None and offset is None:
+    if scale is None and offset is None and _scales_bytes(graph):
         return graph
     numbers = {"scale": PIXELS.attrs["scale"] if scale is None else scale, "offset": offset or 0.0}
     first = replace(PIXELS, attrs=numbers)
@@ -30,6 +31,21 @@ def with_scaling(graph: Graph, scale: float | None = None, offset: float | None 
         for node in graph.nodes
     ]
     return replace(graph, nodes=(first, *rest))
+
+
+def _scales_bytes(graph: Graph) -> bool:
+    """Return whether the network begins with a scaling of values from 0 to 255."""
+    colours = Colours(np.ones(graph.input_shape[2]), np.zeros(graph.input_shape[2]))
+    if not graph.nodes or graph.nodes[0].op != "affine":
+        return False
+    for node in graph.nodes:
+        if node.op != "affine":
+            break
+        colours = colours.then(node.attrs["scale"], node.attrs["offset"])
+    # Values from 0 to 1 are stretched, or have a mean between 0 and 1 taken away.
+    stretched = bool((np.abs(colours.scale) > 1).any())
+    shifted = bool(((colours.scale == 1) & (colours.zeros > 0) & (colours.zeros < 1)).any())
+    return not (stretched or shifted)
 
 
 def needed(nodes: dict[str, Node], outputs: Sequence[str]) -> list[Node]:

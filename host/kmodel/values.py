@@ -21,8 +21,9 @@ class Value:
     Attributes:
         node: the node that makes it; "" is the picture.
         sizes: height, width, channels.
-        axes: what the file's axes are: "c", "h", "w", "1" (an axis of size one) and "v" (a
-            flattened map).
+        axes: what the file's axes are: "c", "h", "w", "1" (an axis of size one), "v" (a
+            flattened map), "p" (all pixels, in rows); "H" and "W" are repeated already, where the
+            file still has a reshape to come.
         order: the order in which the values of "v" come.
         pads: zeros that the next convolution has to put around it.
     """
@@ -38,6 +39,7 @@ class Value:
         """The shape as the file sees it."""
         height, width, channels = self.sizes
         known = {"1": 1, "h": height, "w": width, "c": channels, "v": math.prod(self.sizes)}
+        known |= {"p": height * width, "H": height, "W": width}
         return tuple(known[axis] for axis in self.axes)
 
     @property
@@ -85,7 +87,12 @@ def reshape(name: str, value: Value, shape: Sequence[int]) -> Value:
         rest = -math.prod(wanted)
         wanted[wanted.index(-1)] = math.prod(value.shape) // max(rest, 1)
     if tuple(wanted) == value.shape:
-        return value
+        return replace(value, axes=value.axes.lower())
+    height, width, channels = value.sizes
+    if value.axes == "1hwc" and wanted == [height * width, channels] and not any(value.pads):
+        return replace(value, axes="pc")  # a dense layer on every pixel
+    if value.axes == "pc" and wanted == [1, *value.sizes]:
+        return replace(value, axes="1hwc")
     if any(value.pads) or math.prod(wanted) != math.prod(value.shape):
         raise refuse(name, f"reshape of {value.shape} to {tuple(wanted)}", "as many values")
     long = [axis for axis, size in enumerate(wanted) if size > 1] or [len(wanted) - 1]
