@@ -6,7 +6,6 @@ bytes, and can slow them down, damage or cut them, as cables do.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import pty
 import select
@@ -37,16 +36,24 @@ class Disk:
             return self.file.tell() // 512
         return 512 if op == 5 else 0
 _card = Disk(%(card)r) if %(card)r else None
-_flash = os.VfsPosix(%(flash)r)
+class Spiffs(os.VfsFat):
+    # Renames over nothing that is there, as SPIFFS.
+    def rename(self, old, new):
+        try:
+            self.stat(new)
+        except OSError:
+            return super().rename(old, new)
+        raise OSError(17)
+_flash = Disk(%(flash)r)
 os.umount("/")
-os.mount(_flash, "/flash")
-if _card:
-    try:
-        os.mount(os.VfsFat(_card), "/sd")
-    except OSError:
-        os.VfsFat.mkfs(_card)
-        os.mount(os.VfsFat(_card), "/sd")
-del Disk
+for _disk, _kind, _place in ((_flash, Spiffs, "/flash"), (_card, os.VfsFat, "/sd")):
+    if _disk:
+        try:
+            os.mount(_kind(_disk), _place)
+        except OSError:
+            os.VfsFat.mkfs(_disk)
+            os.mount(_kind(_disk), _place)
+del Disk, Spiffs, _disk, _kind, _place
 print("[MaixPy] init end")
 try:
 %(boot)s
@@ -67,21 +74,31 @@ class PtyBoard:
     def __init__(self, folder, *, boot="pass", main="", card=True, rate=0, damage=None,
                  silent=False):  # fmt: skip
         self.port = str(folder / "ttyBoard")
-        self.flash = folder / "flash"
-        self.flash.mkdir()
+        self.flash = folder / "flash.img"
         self.card = folder / "card.img" if card else None
-        if self.card:
-            with self.card.open("wb") as file:
-                file.truncate(4 << 20)
+        for image in (self.flash, self.card):
+            if image:
+                image.write_bytes(bytes(512 << 10))
         script = folder / "start.py"
         body = "".join(f"    {line}\n" for line in boot.splitlines())
         values = {"card": str(self.card or ""), "flash": str(self.flash), "boot": body}
         script.write_text(START % {**values, "main": main})
-        self.command = [sys.executable, "-m", "micropython_unix", "-X", "heapsize=2M", "-i"]
+        # setsid -c: the pty becomes the terminal that Ctrl-C comes from.
+        self.command = [
+            "setsid",
+            "-c",
+            sys.executable,
+            "-m",
+            "micropython_unix",
+            "-X",
+            "heapsize=2M",
+            "-i",
+        ]
         self.command.append(str(script))
         self.rate, self.damage, self.silent = rate, damage, silent
+        self._said = bytearray()
         self.sent = bytearray()  # what the computer sent
-        self._stop = threading.Event()
+        self._stop, self._booted = threading.Event(), threading.Event()
 
     def __enter__(self):
         self._outer, outer = pty.openpty()
@@ -96,11 +113,11 @@ class PtyBoard:
         self.process = None
         if not self.silent:
             self.process = subprocess.Popen(
-                self.command, stdin=inner, stdout=inner, stderr=inner, start_new_session=True,
-                preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
-            )  # fmt: skip
+                self.command, stdin=inner, stdout=inner, stderr=subprocess.STDOUT
+            )
         self._thread = threading.Thread(target=self._carry, daemon=True)
         self._thread.start()
+        assert self.silent or self._booted.wait(30), "MicroPython did not start"
         return self
 
     def __exit__(self, *_):
@@ -132,6 +149,11 @@ class PtyBoard:
                     self.sent += data
                     if not self.silent:
                         os.write(self._inner, data)
+                    continue
+                if not self._booted.is_set():  # nobody listens yet
+                    self._said += data
+                    if b"init end" in self._said:
+                        self._booted.set()
                     continue
                 if self.rate:
                     time.sleep(len(data) / self.rate)
