@@ -286,7 +286,7 @@ def test_what_does_nothing_is_left_out(tmp_path):
 @pytest.mark.parametrize(
     ("build", "text"),
     [
-        (lambda f: f.conv(8).add("Erf", name="wrong"), "Erf"),
+        (lambda f: f.conv(8).add("Erf", name="wrong"), "gelu"),
         (lambda f: f.conv(8).add("MyOwn", name="wrong", domain="my.own"), "MyOwn"),
         (lambda f: f.conv(8, 5, name="wrong"), "5x5"),
         (lambda f: f.conv(8, stride=3, name="wrong"), "3x3"),
@@ -317,7 +317,7 @@ def test_what_the_chip_does_not_have_is_named(build, text, tmp_path):
 
 def test_an_unknown_operation_is_told_what_is_known(tmp_path):
     with pytest.raises(UserError, match=r"GlobalAveragePool.*HardSwish.*Softmax"):
-        nodes(File().conv(8).add("Erf"), tmp_path)
+        nodes(File().conv(8).add("Sin"), tmp_path)
 
 
 def test_a_quantized_network_is_refused(tmp_path):
