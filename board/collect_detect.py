@@ -185,8 +185,9 @@ class Collector:
             if wants_picture:
                 self.freeze(frame)
                 return
-            self.desk.picture(frame)
             self.desk.write(self.live_rows())
+            self.desk.picture(frame)
+            frame = None
             self.desk.draw_buttons(("MENU",))
             gc.collect()  # often: what lives on then lies together, and large pieces stay free
             event = self.poll()
@@ -378,8 +379,8 @@ class Collector:
     def draw(self):
         part = self.wheel.part()
         edge = () if part is None else (part,) if part < 4 else (0, 1, 2, 3)
-        self.desk.boxes(self.clean, self.frame, self.boxes, self.colours, edge)
         self.desk.write(self.edit_rows())
+        self.desk.boxes(self.clean, self.frame, self.boxes, self.colours, edge)
         self.desk.draw_buttons(BUTTONS)
         gc.collect()
 

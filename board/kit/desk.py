@@ -1,4 +1,5 @@
 # The screen of the box collector: the picture as large as it fits, text beside or below it.
+import gc
 import image
 import lcd
 
@@ -16,13 +17,15 @@ SUN = (255, 180, 40)
 
 def lay_out(width, height, w, h):
     # Where a picture of w x h goes on a screen: x, y, w, h of the picture, then of the text.
-    # It is never enlarged, and only made smaller when no place for the text is left.
+    # Without a place for text beside or below it, the text is one row over the picture (height
+    # 0). It is never enlarged, and only made smaller when the screen is smaller.
     if width - w >= 88 and h <= height:
         return 0, (height - h) // 2, w, h, w, 0, width - w, height
-    if w <= width and height - h >= ROW:
-        return (width - w) // 2, 0, w, h, 0, h, width, height - h
+    if w <= width and h <= height:
+        room = height - h if height - h >= ROW else 0
+        return (width - w) // 2, 0 if room else (height - h) // 2, w, h, 0, h, width, room
     beside = min((width - 96) * 1000 // w, height * 1000 // h)
-    below = min(width * 1000 // w, (height - 2 * ROW) * 1000 // h)
+    below = min(width * 1000 // w, (height - ROW) * 1000 // h)
     scale = max(beside, below)
     w, h = w * scale // 1000, h * scale // 1000
     if beside >= below:
@@ -42,9 +45,26 @@ class Desk:
         self.touch = touch and self.text_y == 0
         self.button_h = 40
         self.button_y = text_h - 4 * self.button_h if self.touch else text_h
-        self.rows = self.button_y // self.row
-        self.strip = image.Image(size=(self.text_w, self.row))
+        self.rows = max(1, self.button_y // self.row)
+        self.over = text_h == 0
+        self.caption = None
+        if self.over:
+            self.columns = (self.w - 4) // 8
+        else:
+            self.strip = image.Image(size=(self.text_w, self.row))
         self.shown = {}
+        self.keep_room()
+
+    def keep_room(self):
+        # resize() needs memory in one piece for each picture: this piece is kept free for it.
+        if self.smaller():
+            gc.collect()
+            self.room = bytearray(self.w * self.h * 2 + 256)
+
+    def made_smaller(self, picture):
+        self.room = None
+        gc.collect()
+        return picture.resize(self.w, self.h)
 
     def clear(self):
         lcd.clear(lcd.BLACK)
@@ -54,19 +74,36 @@ class Desk:
         return (self.w, self.h) != self.size
 
     def picture(self, picture):
+        self.send_picture(picture)
+        self.keep_room()
+
+    def send_picture(self, picture):
         if self.smaller():
-            picture = picture.resize(self.w, self.h)
-        lcd.display(picture, oft=(self.x, self.y))
+            picture = self.made_smaller(picture)
+        self.send(picture, self.h - ROW)
+
+    def send(self, frame, caption_y):
+        if self.over and self.caption:
+            text, ink, ground = self.caption
+            frame.draw_rectangle(0, caption_y, self.w, ROW, color=ground, fill=True)
+            frame.draw_string(
+                4, caption_y + 1, text[: self.columns], color=ink, scale=1, mono_space=1
+            )
+        lcd.display(frame, oft=(self.x, self.y))
 
     def at(self, value, size, part):
         # A pixel of the picture as a dot of what is shown of it.
         return value * part // size
 
-    def boxes(self, clean, frame, boxes, colours, edge):
+    def boxes(self, *what):
+        self.send_boxes(*what)
+        self.keep_room()
+
+    def send_boxes(self, clean, frame, boxes, colours, edge):
         # The clean picture with its boxes over it; `frame` is written over when nothing must be
         # made smaller. The lines lie inside of the boxes: their outermost dots are the box.
         if self.smaller():
-            frame = clean.resize(self.w, self.h)
+            frame = self.made_smaller(clean)
         else:
             frame.draw_image(clean, 0, 0)
         for index, box in enumerate(boxes.items):
@@ -83,10 +120,14 @@ class Desk:
             if name and h >= 20:
                 frame.draw_string(x + 5, y + 5, name, color=COAL, scale=1, mono_space=1)
                 frame.draw_string(x + 4, y + 4, name, color=colours[box[4]], scale=1, mono_space=1)
-        lcd.display(frame, oft=(self.x, self.y))
+        self.send(frame, 0 if 3 in edge and 1 not in edge else self.h - ROW)
 
     def write(self, rows):
-        # Rows of (text, ink, ground); only those that changed are sent to the screen.
+        # Rows of (text, ink, ground); only those that changed are sent to the screen. To be
+        # called before the picture is sent, which may have to carry the only row.
+        if self.over:
+            self.caption = rows[0]
+            return
         rows = rows[: self.rows]
         for number in range(self.rows):
             row = rows[number] if number < len(rows) else ("", INK, NIGHT)
