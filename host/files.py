@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import tempfile
 import zipfile
@@ -51,13 +52,25 @@ def atomic_write(path: Path, data: bytes) -> None:
         temporary.write_bytes(data)
 
 
+def zip_bytes(members: Mapping[str, bytes]) -> bytes:
+    """Return the bytes of a small zip; they depend on the members' names and contents only."""
+    buffer = io.BytesIO()
+    _fill_zip(buffer, members, zipfile.ZIP_DEFLATED)
+    return buffer.getvalue()
+
+
 def write_zip(path: Path, members: Mapping[str, bytes | Path], *, compress: bool = True) -> None:
     """Write a zip whose bytes depend on the members' names and contents only.
 
     Members are stored sorted by name; a `Path` value is read when it is its turn.
     """
     method = zipfile.ZIP_DEFLATED if compress else zipfile.ZIP_STORED
-    with atomic_path(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+    with atomic_path(path) as temporary:
+        _fill_zip(temporary, members, method)
+
+
+def _fill_zip(target: Path | io.BytesIO, members: Mapping[str, bytes | Path], method: int) -> None:
+    with zipfile.ZipFile(target, "w") as archive:
         for name in sorted(members):
             member = zipfile.ZipInfo(name, ZIP_EPOCH)
             member.external_attr = 0o644 << 16

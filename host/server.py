@@ -20,7 +20,7 @@ from .errors import UserError
 from .i18n import LOCALE_DIR
 from .jobs.queue import JobQueue
 from .jobs.store import Store
-from .web import api, events, language, pages, problems, security, uploads
+from .web import api, collector, events, language, pages, problems, security, uploads
 from .web.state import KEY, Host
 
 LOG = logging.getLogger(__name__)
@@ -50,6 +50,7 @@ def create_app(settings: Settings) -> Flask:
     problems.register(app)
     app.register_blueprint(pages.blueprint)
     app.register_blueprint(api.blueprint)
+    app.register_blueprint(collector.blueprint)
     return app
 
 

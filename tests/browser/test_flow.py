@@ -239,3 +239,36 @@ def test_cancel_and_start_again(page, address, tmp_path):
     page.get_by_role("button", name="Cancel").click()
     page.wait_for_selector("text=This job was stopped", timeout=20_000)
     assert page.get_by_role("button", name="Start training").is_visible()
+
+
+def test_a_collector_card_is_made_with_the_keyboard_alone(page, address, tmp_path):
+    page.goto(address)
+    page.get_by_role("link", name="Collect them with the board itself").click()
+    page.set_viewport_size(PHONE)
+    assert fits_the_width(page)
+    page.set_viewport_size({"width": 1200, "height": 850})
+    shoot(page, "collector")
+    page.locator("#classes").focus()
+    page.keyboard.type("cat\ndog\nbackground")
+    page.keyboard.press("Tab")
+    page.keyboard.type("pets")
+    page.keyboard.press("Tab")
+    page.locator("#board").select_option("m5stickv")
+    page.locator("#collector button[type=submit]").focus()
+    with page.expect_download() as card:
+        page.keyboard.press("Enter")
+    with zipfile.ZipFile(saved(card.value, tmp_path)) as archive:
+        assert archive.read("classes.txt") == b"# name: pets\ncat\ndog\nbackground\n"
+        assert b"M5StickV" in archive.read("README.txt")
+
+
+def test_a_wrong_collector_card_keeps_what_was_typed(page, address):
+    page.goto(f"{address}/collector?lang=zh")
+    page.fill("#classes", "cat")
+    page.locator("#collector button[type=submit]").click()
+    page.wait_for_selector("#problems .finding.error")
+    assert page.locator("#classes").input_value().strip() == "cat"
+    assert page.evaluate("document.documentElement.lang") == "zh-CN"
+    page.set_viewport_size(PHONE)
+    assert fits_the_width(page)
+    shoot(page, "collector-problem-phone")
