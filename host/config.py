@@ -16,6 +16,8 @@ from .i18n import LANGUAGES, N_
 PREFIX = "MAIXFORGE_"
 CONFIG = f"{PREFIX}CONFIG"
 """The variable that names the TOML file; it is no setting itself."""
+MAIXPY_BIN = f"{PREFIX}MAIXPY_BIN"
+"""The variable that names a MaixPy .bin for the tests on real firmware; no setting either."""
 
 
 def _about(
@@ -129,7 +131,7 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
     values = _from_file(environment[CONFIG]) if environment.get(CONFIG) else {}
     types = {one.name: type(one.default) for one in fields(Settings)}
     for name, text in environment.items():
-        if not name.startswith(PREFIX) or name == CONFIG:
+        if not name.startswith(PREFIX) or name in (CONFIG, MAIXPY_BIN):
             continue
         key = name.removeprefix(PREFIX).lower()
         if key not in types:

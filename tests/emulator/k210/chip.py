@@ -1,0 +1,175 @@
+"""The whole chip: two harts, 8 MiB of RAM, the peripherals, and the time that passes."""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+import time
+from collections.abc import Callable
+
+from .camera import Dvp, I2c
+from .core_local import Clint, Plic
+from .crypto import Sha256
+from .device import Device
+from .dmac import Dmac
+from .hart import Hart, patched
+from .kpu import Kpu
+from .memory import RAM, Memory
+from .otp import Otp
+from .plain import (
+    Fft,
+    Fpioa,
+    Gpio,
+    Gpiohs,
+    I2s,
+    Rtc,
+    SpiSlave,
+    Sysctl,
+    Timer,
+    Watchdog,
+)  # fmt: skip
+from .serial import Uart, Uarths
+from .spi import Spi
+from .storage import CHIP_SELECT, NorFlash, SdCard
+
+SLICE = 20_000
+"""Instructions that a hart executes before the other has its turn."""
+INSTRUCTIONS_A_TICK = 50
+"""mtime counts at 7.8 MHz, the harts run at about 390 MHz."""
+POLLED_CYCLES = 4000
+"""A read of the cycle counter costs this many cycles, so that busy waits end soon."""
+MAX_FIRMWARE = 6 << 20
+LINE_OF = {"UART1": 11, "UART2": 12, "UART3": 13, "DVP": 24, "KPU": 25, "DMA0": 27, "UARTHS": 33}
+
+
+class Chip:
+    """A K210 with a NOR flash, and a card if `card` (a mutable image) is given."""
+
+    def __init__(self, card: bytearray | None = None) -> None:
+        self.memory = Memory()
+        self.notes: list[str] = []
+        self.instructions = 0
+        self.lines_changed = True
+        self.reset_requested = False
+        self.current: Hart | None = None
+        self.clint, self.plic, self.sysctl = Clint(self), Plic(self), Sysctl(self)
+        self.uarths, self.dmac, self.kpu, self.otp = Uarths(self), Dmac(self), Kpu(self), Otp(self)
+        self.gpiohs, self.fpioa, self.dvp = Gpiohs(self), Fpioa(self), Dvp(self)
+        self.spi = {
+            number: Spi(self, number, base)
+            for number, base in ((0, 0x52000000), (1, 0x53000000), (3, 0x54000000))
+        }
+        self.uart = [Uart(self, number) for number in (1, 2, 3)]
+        self.i2c = [I2c(self, number) for number in range(3)]
+        self.devices: list[Device] = [
+            self.clint, self.plic, self.sysctl, self.uarths, self.dmac, self.kpu, self.otp,
+            self.gpiohs, self.fpioa, self.dvp, *self.spi.values(), *self.uart, *self.i2c,
+            Gpio(self), Rtc(self), Fft(self), SpiSlave(self), Sha256(self),
+            *(I2s(self, f"I2S{n}", 0x50250000 + 0x10000 * n) for n in range(3)),
+            *(Timer(self, n) for n in range(3)),
+            *(Watchdog(self, f"WDT{n}", 0x50400000 + 0x10000 * n) for n in range(2)),
+        ]  # fmt: skip
+        self.flash = NorFlash()
+        self.spi[3].slave = self.flash
+        self.card = None if card is None else SdCard(card)
+        if self.card:
+            self.spi[1].slave = self.card
+            self.gpiohs.listeners.append((CHIP_SELECT, self.card.chip_select))
+        self.harts = [Hart(self, number) for number in range(2)]
+
+    # Time and interrupts
+
+    def mtime(self) -> int:
+        """Return the clock of the CLINT, which follows the instructions that were executed."""
+        return self.instructions // INSTRUCTIONS_A_TICK
+
+    def cycles(self) -> int:
+        """Return the cycle counter."""
+        self.instructions += POLLED_CYCLES
+        return self.instructions
+
+    def update_lines(self) -> None:
+        """Take the levels of all interrupt lines over into the PLIC."""
+        if not self.lines_changed:
+            return
+        self.lines_changed = False
+        lines = {LINE_OF["UARTHS"]: self.uarths.line(), LINE_OF["KPU"]: self.kpu.line()}
+        lines[LINE_OF["DVP"]] = self.dvp.line()
+        for channel in range(6):
+            lines[LINE_OF["DMA0"] + channel] = self.dmac.line(channel)
+        for uart in self.uart:
+            lines[LINE_OF[uart.name]] = uart.line()
+        self.plic.update(lines)
+
+    def stop_now(self) -> None:
+        """Let the hart that runs take its interrupts behind the store that is being done."""
+        if self.current:
+            self.current.stop_now()
+
+    def request_reset(self) -> None:
+        """End the run: a program wrote to the reset register."""
+        self.reset_requested = True
+
+    def note(self, text: str) -> None:
+        """Keep a line about something that a program should not have done."""
+        self.notes.append(text)
+
+    def device_at(self, address: int) -> Device | None:
+        """Return the peripheral at a bus address, None for memory."""
+        for device in self.devices:
+            if device.base <= address < device.base + device.SIZE:
+                return device
+        return None
+
+    # What lies outside of the chip
+
+    def hold(self, pin: int, level: int) -> None:
+        """Give an input pin a level, as a key does; the pin must be some GPIOHS by now."""
+        number = self.fpioa.gpiohs_of(pin)
+        if number is None:
+            raise AssertionError(f"pin {pin} is no GPIOHS yet")
+        self.gpiohs.pulled = self.gpiohs.pulled & ~(1 << number) | level << number
+
+    # Programs
+
+    def load(self, code: bytes, address: int = RAM) -> None:
+        """Put a program into the RAM, as the ISP does."""
+        self.memory.write(address, patched(code))
+
+    def boot_flash(self) -> None:
+        """Do what the boot ROM does: check the image in the flash and copy it to the RAM.
+
+        Raises:
+            AssertionError: the flash holds no plain image whose SHA-256 is right.
+        """
+        flash = self.flash.bytes
+        flags, size = struct.unpack_from("<BI", flash)
+        assert not flags & 1, "the firmware is encrypted"
+        assert size <= MAX_FIRMWARE, "the flash holds no firmware"
+        digest = hashlib.sha256(bytes(flash[: 5 + size])).digest()
+        assert digest == bytes(flash[5 + size : 37 + size]), "the firmware's SHA-256 is wrong"
+        self.load(bytes(flash[5 : 5 + size]))
+
+    def step(self) -> None:
+        """Give each hart a slice."""
+        for hart in self.harts:
+            self.dvp.tick()
+            self.update_lines()
+            hart.run(SLICE)
+        self.instructions += SLICE
+
+    def run(self, until: Callable[[], bool], seconds: float = 60) -> str:
+        """Run until `until()`, a reset, all harts halted, or `seconds` of real time.
+
+        Returns: "until", "reset", "halted" or "time".
+        """
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            self.step()
+            if self.reset_requested:
+                return "reset"
+            if until():
+                return "until"
+            if all(hart.halted for hart in self.harts):
+                return "halted"
+        return "time"
