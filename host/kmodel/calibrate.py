@@ -8,10 +8,17 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from .bytes_ops import run_on_chip
-from .equalize import gain_power, with_gains
+from .equalize import gain_power, with_gains, with_shifts
 from .fold import FloatLayer, pool_float, run_float
 from .kpu import ConvPlan
-from .quantize import QuantizedLayer, Range, choose_range, quantize_layer, with_bias
+from .quantize import (
+    QuantizedLayer,
+    Range,
+    choose_range,
+    quantize_layer,
+    shifted_sums,
+    with_bias,
+)
 from .rounding import round_weights
 from .steps import PICTURE, Lowered, Step, run_cpu_op
 from .v3 import ConvLayer
@@ -138,14 +145,17 @@ def quantize_network(
     channel_steps: bool,
     correct_bias: bool,
     adapt_weights: bool,
+    copies: Mapping[int, int] | None = None,
 ) -> QuantizedNetwork:
     """Quantize step after step.
 
     With `correct_bias` the float and the quantized network run side by side on `images`, and each
     layer's bias is moved, channel by channel, by the mean difference that it sees: so it also
     corrects what the steps before it did wrong. `adapt_weights` also rounds the weights for what
-    they see there, `channel_steps` gives channels steps of their own (see `equalize`).
+    they see there, `channel_steps` gives channels steps of their own (see `equalize`). `copies`
+    are those that `lowered` has (see `copies`); `statistics` are of the network without them.
     """
+    copies = copies or {}
     network = QuantizedNetwork({}, {PICTURE: input_range(lowered)})
     ranges, last = network.ranges, lowered.last_use()
     floats = {PICTURE: to_float(lowered, images)}
@@ -155,6 +165,9 @@ def quantize_network(
         if number in statistics:
             power = _gain_power(lowered, number) if channel_steps else 0.0
             ranges[number] = statistics[number].range(search=range_search, power=power)
+            if copies.get(number, 1) > 1:
+                channels = len(statistics[number].lows)
+                ranges[number] = with_shifts(ranges[number], channels, copies[number])
         elif step.op_kind() == "concat":
             ranges[number] = joint_range([ranges[one] for one in step.inputs])
         elif source in ranges:
@@ -163,6 +176,7 @@ def quantize_network(
             bias = op.bias
             if source == PICTURE:
                 bias = bias + input_residue(lowered) * op.weights.sum((1, 2))
+            bias = bias - shifted_sums(op.weights, ranges[source], depthwise=op.depthwise)
             quantized = quantize_layer(
                 op,
                 ranges[source],
@@ -172,7 +186,7 @@ def quantize_network(
             )
             quantized = with_bias(quantized, bias, op.name)
             if correct_bias and adapt_weights:
-                quantized = round_weights(op, quantized, chip[source])
+                quantized = round_weights(op, quantized, chip[source], copies=copies.get(number, 1))
             if correct_bias:
                 quantized, floats[number], chip[number] = _correct(
                     op, quantized, bias, floats[source], chip[source], build

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..errors import Finding, UserError
 from .calibrate import measure, quantize_network
+from .copies import choose_copies, with_copies
 from .cost import conv_seconds, estimate_ms
 from .emit import Emitter, conv_whole
 from .fold import FloatLayer
@@ -31,6 +32,8 @@ class Options:
         channel_steps: give the channels of a map steps of their own where only the KPU reads it.
         round_weights: round weights so that their errors cancel on `bias_images` pictures.
         bias_images: how many calibration pictures correct the biases (0: no correction).
+        copies_time: part of the KPU's time that copies of the first maps' channels may cost, at
+            most 2 ms (see `copies`).
         dense_on_kpu: run a dense layer behind global pooling on the KPU, before the pooling.
     """
 
@@ -39,6 +42,7 @@ class Options:
     channel_steps: bool = True
     round_weights: bool = True
     bias_images: int = 32
+    copies_time: float = 0.35
     dense_on_kpu: bool = True
 
 
@@ -46,7 +50,8 @@ class Options:
 class LayerReport:
     """One layer as people read it; shapes are channels, height, width.
 
-    `low` and `high` are what bytes 0 and 255 mean; `gains` divide them, channel by channel.
+    `low` and `high` are what bytes 0 and 255 mean; `gains` divide them, channel by channel. The
+    result's channels come `copies` times, all of them before any again; their mean counts.
     """
 
     name: str
@@ -58,6 +63,7 @@ class LayerReport:
     low: float
     high: float
     gains: tuple[float, ...] | None = None
+    copies: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +115,8 @@ def compile_graph(
     tell("calibrate", 0.0)
     statistics = measure(lowered, calibration)
     tell("quantize", 0.5)
+    copies = choose_copies(lowered, options.copies_time)
+    lowered = with_copies(lowered, copies)
     network = quantize_network(
         lowered,
         statistics,
@@ -119,6 +127,7 @@ def compile_graph(
         channel_steps=options.channel_steps,
         correct_bias=options.bias_images > 0,
         adapt_weights=options.round_weights,
+        copies=copies,
     )
     emitter = Emitter(lowered, network)
     model = emitter.run()
@@ -130,7 +139,7 @@ def compile_graph(
         main_memory=model.main_memory,
         ram_bytes=len(data) + model.main_memory + LOADER_BYTES,
         ms=estimate_ms(model),
-        layers=_reports(emitter),
+        layers=_reports(emitter, copies),
         findings=lowered.notes,
     )
 
@@ -150,7 +159,7 @@ def spread(count: int, wanted: int) -> np.ndarray:
     return np.unique(np.linspace(0, count - 1, min(wanted, count)).round().astype(int))
 
 
-def _reports(emitter: Emitter) -> tuple[LayerReport, ...]:
+def _reports(emitter: Emitter, copies: dict[int, int]) -> tuple[LayerReport, ...]:
     """Return a report of each KPU layer; one that was cut in parts is one layer."""
     seconds: dict[int, float] = {}
     for number, layer in zip(emitter.numbers, emitter.layers, strict=True):
@@ -164,7 +173,7 @@ def _reports(emitter: Emitter) -> tuple[LayerReport, ...]:
         kind = f"{'depthwise' if layer.depthwise else 'conv'} {layer.kernel}x{layer.kernel}"
         size = layer.weights.size
         shapes = layer.in_shape, layer.out_shape
-        reports.append(
-            LayerReport(layer.name, kind, *shapes, size, time * 1e3, low, high, meaning.gains)
-        )
+        limits = low, high, meaning.gains
+        count = copies.get(number, 1)
+        reports.append(LayerReport(layer.name, kind, *shapes, size, time * 1e3, *limits, count))
     return tuple(reports)

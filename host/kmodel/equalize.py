@@ -57,3 +57,10 @@ def with_gains(meaning: Range, low: np.ndarray, high: np.ndarray, power: float) 
         room = top / np.maximum(high, tiny)
     gains = np.clip(room, 1.0, MOST) ** power
     return replace(meaning, gains=tuple(float(gain) for gain in gains))
+
+
+def with_shifts(meaning: Range, channels: int, copies: int) -> Range:
+    """Return the range of `copies` of a map of `channels`, rounded at offsets evenly apart."""
+    offsets = (np.arange(copies) - (copies - 1) / 2) / copies
+    shifts = tuple(float(offset) for offset in np.repeat(offsets, channels))
+    return replace(meaning, gains=meaning.gains and meaning.gains * copies, shifts=shifts)

@@ -34,12 +34,14 @@ class Range:
     """Affine meaning of a byte: value = (byte - zero) * step; zero is a byte itself.
 
     With `gains`, one for each channel and 1 or more, a channel's step is `step / gain`: only KPU
-    layers can read such a map (see `equalize`).
+    layers can read such a map (see `equalize`). With `shifts`, parts of a step for each channel,
+    value = (byte - zero - shift) * step (see `copies`).
     """
 
     step: float
     zero: int
     gains: tuple[float, ...] | None = None
+    shifts: tuple[float, ...] | None = None
 
     @property
     def steps(self) -> float | np.ndarray:
@@ -73,8 +75,8 @@ class QuantizedLayer:
         stretch: float64 (out,), bytes per unit of `source_weights` in each output channel.
         source, result: what the bytes of the input and output map mean.
         bn_mul, bn_shift, bn_add: int64 (out,).
-        v_scale, v_zero: the batch norm delivers v = sums and bias * v_scale + v_zero; v_scale
-            is float64 (out,).
+        v_scale, v_zero: the batch norm delivers v = sums and bias * v_scale + v_zero; both are
+            float64 (out,).
     """
 
     weights: np.ndarray
@@ -87,7 +89,7 @@ class QuantizedLayer:
     bn_add: np.ndarray
     activation: Activation
     v_scale: np.ndarray
-    v_zero: float
+    v_zero: np.ndarray
 
     def sums_to_float(self, sums: np.ndarray) -> np.ndarray:
         """Return what integer sums (n, out, h, w) mean, without bias, as float64."""
@@ -105,6 +107,19 @@ def source_weights(weights: np.ndarray, source: Range, *, depthwise: bool) -> np
     """Return weights (out, in, taps) by which input bytes, less their zero, are multiplied."""
     steps = np.broadcast_to(source.steps, weights.shape[0 if depthwise else 1])
     return weights * (steps[:, None, None] if depthwise else steps[None, :, None])
+
+
+def shifted_sums(weights: np.ndarray, source: Range, *, depthwise: bool) -> np.ndarray:
+    """Return by how much sums with float weights (out, in, taps) are too large for the shifts.
+
+    Returns:
+        float64 (out,), what (byte - zero) * step exceeds the byte's meaning by, summed up.
+    """
+    if source.shifts is None:
+        return np.zeros(len(weights))
+    excess = np.array(source.shifts) * source.steps
+    sums = weights.sum(2, dtype=np.float64)
+    return sums[:, 0] * excess if depthwise else sums @ excess
 
 
 def choose_range(values: np.ndarray, low: float, high: float, steps: int = 14) -> Range:
@@ -178,8 +193,9 @@ def quantize_layer(
     effective = source_weights(layer.weights, source, depthwise=layer.depthwise)
     weights, zero, stretch = quantize_weights(effective, search=search)
     table, scale = table_for(layer.activation, layer.slope, *seen, result)
-    exact, v_zero = (ONE / result.steps, ONE * result.zero) if scale is None else (scale, 0)
-    v_scale = np.broadcast_to(np.asarray(exact, np.float64), len(weights))
+    shifts = np.zeros(1) if result.shifts is None else np.array(result.shifts)
+    exact = (ONE / result.steps, ONE * (result.zero + shifts)) if scale is None else (scale, 0)
+    v_scale, v_zero = (np.broadcast_to(np.asarray(one, np.float64), len(weights)) for one in exact)
     mul, shift = _mul_shift(v_scale / stretch, layer.name)
     quantized = QuantizedLayer(
         weights=weights,

@@ -23,10 +23,12 @@ DAMPING = 0.01
 STRETCHES = np.concatenate([[1.0], np.geomspace(1.15, 0.55, 15)])
 """Factors of a channel's stretch that are tried where a sum has few inputs."""
 FEW_INPUTS = 64
+HEADROOM = 0.98
+"""Of the stretch of copied channels: what a copy owes may lie beyond its own largest weight."""
 
 
 def round_weights(
-    layer: FloatLayer, quantized: QuantizedLayer, bytes_in: np.ndarray
+    layer: FloatLayer, quantized: QuantizedLayer, bytes_in: np.ndarray, copies: int = 1
 ) -> QuantizedLayer:
     """Return the layer with weights rounded for the inputs that it gets.
 
@@ -35,6 +37,8 @@ def round_weights(
         quantized: its integers with nearest rounding.
         bytes_in: uint8 (n, in channels, h, w), what the quantized layers before make of
             calibration pictures.
+        copies: how many times the channels come; in a depthwise layer each copy also makes good
+            what the weights of those before it lack.
     """
     weights = source_weights(layer.weights, quantized.source, depthwise=layer.depthwise)
     flat = weights.reshape(len(weights), -1)
@@ -42,7 +46,11 @@ def round_weights(
         return quantized
     moments = covariance(layer, bytes_in, quantized.source.zero)
     factors = STRETCHES if flat.shape[1] <= FEW_INPUTS else np.ones(1)
-    integers, stretch = _best(flat, quantized.stretch, factors, moments, quantized.weight_zero)
+    zero = quantized.weight_zero
+    if layer.depthwise:
+        integers, stretch = _best_copies(flat, quantized.stretch, factors, moments, zero, copies)
+    else:
+        integers, stretch = _best(flat, quantized.stretch, factors, moments, zero)
     return quantized.with_weights(integers.reshape(weights.shape), stretch, layer.name)
 
 
@@ -78,6 +86,29 @@ def _inputs(layer: FloatLayer, bytes_in: np.ndarray, zero: int) -> np.ndarray:
     if layer.depthwise:
         return picked.transpose(1, 0, 2, 3).reshape(channels, -1, picked.shape[-1])
     return picked.transpose(0, 2, 1, 3).reshape(-1, channels * picked.shape[-1])
+
+
+def _best_copies(
+    weights: np.ndarray,
+    stretch: np.ndarray,
+    factors: np.ndarray,
+    moments: np.ndarray,
+    zero: int,
+    copies: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Do `_best` copy after copy, each for its own weights and what is owed to those before it."""
+    if copies > 1:
+        stretch = stretch * HEADROOM
+    channels = len(weights) // copies
+    owed = np.zeros((channels, weights.shape[1]))
+    found = []
+    for first in range(0, len(weights), channels):
+        part = slice(first, first + channels)
+        made = _best(weights[part] + owed, stretch[part], factors, moments[part], zero)
+        owed += weights[part] - (made[0] - float(zero)) / made[1][:, None]
+        found.append(made)
+    integers, stretches = zip(*found, strict=True)
+    return np.concatenate(integers), np.concatenate(stretches)
 
 
 def _best(

@@ -71,26 +71,34 @@ def _values(wanted: np.ndarray, found: np.ndarray, report: LayerReport | None) -
     if report is None:
         return dequantized(found, wanted)
     values = report.low + (report.high - report.low) / 255 * found.astype(np.float32)
-    if report.gains is not None:
-        values /= np.array(report.gains, np.float32)[:, None, None]
+    if report.gains is not None:  # those of all copies are the same
+        values /= np.array(report.gains[: found.shape[1]], np.float32)[:, None, None]
     return values
 
 
 def _gather(
     chip: Iterator[tuple[int, np.ndarray]], layer: FloatLayer
 ) -> tuple[tuple[int, ...], np.ndarray]:
-    """Take the parts of a layer from the file's layers and join their channels."""
+    """Take the parts of a layer from the file's layers and join their channels.
+
+    Of several copies of the channels (see `copies`) the mean is given.
+    """
     numbers, parts, channels = [], [], 0
-    while channels < layer.out_shape[0]:
+    wanted = layer.out_shape[0]
+    while channels < wanted:
         number, part = next(chip, (0, np.empty((0, 0, 0, 0), np.uint8)))
         if part.shape[2:] != layer.out_shape[1:]:
             raise UserError("kmodel_other_network", layer.name)
         numbers.append(number)
         parts.append(part)
         channels += part.shape[1]
-    if channels != layer.out_shape[0]:
+    if channels % wanted:
         raise UserError("kmodel_other_network", layer.name)
-    return tuple(numbers), np.concatenate(parts, 1)
+    whole = np.concatenate(parts, 1)
+    if channels > wanted:
+        shape = len(whole), channels // wanted, *whole.shape[2:]
+        whole = whole.reshape(*shape[:2], wanted, *shape[2:]).mean(1, dtype=np.float32)
+    return tuple(numbers), whole
 
 
 def sqnr_db(wanted: np.ndarray, found: np.ndarray) -> float:
