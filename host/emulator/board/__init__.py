@@ -18,7 +18,7 @@ from .boards import (
     MAIXDUINO,
     Board,
 )
-from .fat import Contents, FatError
+from .fat import FAT32_BYTES, Contents, FatError
 from .fat import read as read_card
 from .result import Frame, Result, Text, Write
 from .scenario import BoardError, Scenario, available, fake_kmodel, run
@@ -32,6 +32,7 @@ __all__ = [
     "BUILDS",
     "CUBE",
     "DOCK",
+    "FAT32_BYTES",
     "GO",
     "M5STICKV",
     "MAIXDUINO",

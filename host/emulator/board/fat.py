@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 BLOCK = 512
 FIRST = 63
 """The first block of the partition, as cards of this size had it."""
+FAT32_BYTES = 34 << 20
+"""The smallest card of this module that is FAT32 (65525 clusters and more make it one)."""
 PARTITION_TYPES = (0x01, 0x04, 0x06, 0x0B, 0x0C, 0x0E)
 FOLDER, LABEL, LONG = 0x10, 0x08, 0x0F
 
@@ -35,20 +37,47 @@ class Entry:
 class Contents:
     """What is on a card, and what is wrong with it.
 
-    `lost` counts clusters that no file has: power-off may leave some, they cost room only.
+    `problems` cost data sooner or later. `lost` counts clusters that no file has, and
+    `copies_differ` says that the second FAT is behind the first: power-off leaves both, harmless.
     """
 
     files: dict[str, bytes]
     folders: tuple[str, ...]
     problems: tuple[str, ...]
     lost: int
-    free: int = field(default=0)
+    copies_differ: bool
+    free: int
 
 
 def blank(size: int) -> bytes:
     """Return the MBR and nothing else of a card whose partition has `size` bytes."""
     entry = struct.pack("<B3sB3sII", 0, b"\1\1\0", 0x0E, b"\xfe\xff\xff", FIRST, size // BLOCK)
     return bytes(446) + entry + bytes(48) + b"\x55\xaa"
+
+
+def fat32(size: int) -> bytes:
+    """Return the first bytes of a card with an empty FAT32 of `size` bytes, 512 to a cluster.
+
+    Most cards in use are FAT32, but FatFs formats so only from 2 GiB on.
+    """
+    total = size // BLOCK
+    fat_size = (total * 4 + BLOCK - 1) // BLOCK
+    reserved, free = 32, total - 32 - 2 * fat_size
+    boot = bytearray(BLOCK)
+    boot[:11] = b"\xeb\x58\x90MSDOS5.0"
+    struct.pack_into("<HBHBHHBHHHII", boot, 11, BLOCK, 1, reserved, 2, 0, 0, 0xF8, 0, 63, 255, 63,
+                     total)  # fmt: skip
+    struct.pack_into("<IHHIHH", boot, 36, fat_size, 0, 0, 2, 1, 6)
+    boot[64:90] = b"\x80\0\x29K210NO NAME    FAT32   "
+    boot[510:] = b"\x55\xaa"
+    info = bytearray(BLOCK)
+    info[:4], info[484:488], info[508:] = b"RRaA", b"rrAa", b"\0\0\x55\xaa"
+    struct.pack_into("<II", info, 488, free - 1, 2)
+    table = struct.pack("<III", 0x0FFFFFF8, 0x0FFFFFFF, 0x0FFFFFFF).ljust(fat_size * BLOCK, b"\0")
+    start = (bytes(boot) + bytes(info)).ljust(6 * BLOCK, b"\0") + bytes(boot) + bytes(info)
+    return (
+        blank(size).ljust(FIRST * BLOCK, b"\0") + start.ljust(reserved * BLOCK, b"\0") + 2 * table
+    )
 
 
 def partition(image: bytes | bytearray | memoryview) -> tuple[int, int] | None:
@@ -94,7 +123,8 @@ class _Volume:
             bytes(data[(reserved + i * fat_size) * BLOCK : (reserved + (i + 1) * fat_size) * BLOCK])
             for i in range(copies)
         ]
-        self.problems = [] if len(set(tables)) == 1 else ["the copies of the FAT differ"]
+        self.copies_differ = len(set(tables)) > 1
+        self.problems: list[str] = []
         self.table = _links(tables[0], self.bits, self.count)
         self.root = struct.unpack_from("<I", data, 44)[0] if self.bits == 32 else 0
         self.owner: dict[int, str] = {}
@@ -114,7 +144,7 @@ class _Volume:
             1 for n, link in enumerate(self.table) if n >= 2 and link and n not in self.owner
         )
         free = (self.count - used) * self.per_cluster * BLOCK
-        return Contents(files, tuple(folders), tuple(self.problems), lost, free)
+        return Contents(files, tuple(folders), tuple(self.problems), lost, self.copies_differ, free)
 
     def root_directory(self) -> bytes:
         if self.bits == 32:
@@ -137,20 +167,23 @@ class _Volume:
 
     def chain(self, start: int, path: str) -> tuple[int, ...]:
         """Follow a chain of clusters; each belongs to one file, or something is broken."""
-        found: list[int] = []
+        found: dict[int, None] = {}
+        shared = ""
         cluster = start
-        while True:
+        while cluster < _end(self.bits):
             if not 2 <= cluster < self.count + 2:
                 self.problems.append(f"{path}: the chain leaves the card at {cluster}")
                 break
-            if cluster in self.owner:
-                self.problems.append(f"{path} and {self.owner[cluster]} share cluster {cluster}")
+            if cluster in found:
+                self.problems.append(f"{path}: the chain is a circle")
                 break
-            self.owner[cluster] = path
-            found.append(cluster)
+            found[cluster] = None
+            shared = shared or self.owner.get(cluster, "")
+            self.owner.setdefault(cluster, path)
             cluster = self.table[cluster]
-            if cluster >= _end(self.bits):
-                break
+        if shared:
+            first, second = sorted((shared, path))
+            self.problems.append(f"{first} and {second} share clusters")
         return tuple(found)
 
     def bytes_of(self, clusters: tuple[int, ...]) -> bytes:

@@ -90,6 +90,8 @@ class Host:
                     message = memoryview(struct.pack("<II", len(text), len(data)) + text + data)
                     while message:
                         message = message[answers.write(message) :]
+            except BrokenPipeError:  # the board's power went; `end` stays None if it crashed
+                return
             except BaseException as error:
                 self.error = error
 

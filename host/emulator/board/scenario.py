@@ -41,7 +41,8 @@ class Scenario:
     The card
         card: its files by path ("folder/" makes an empty folder), None for no card.
         card_image: a whole card instead, such as `Result.card_image` of an earlier run; without
-            an MBR and a FAT partition it is not mounted. card_bytes: room of a new card.
+            an MBR and a FAT partition it is not mounted. card_bytes: size of a new card; FAT32
+            from FAT32_BYTES on, smaller ones FAT12 or FAT16.
         card_at_ms: when the firmware has mounted it; from 3001 on the firmware has given up, and
             the card is only seen after machine.SDCard.remount(). card_out_ms, card_back_ms:
             when it is pulled and put back; until a remount every access then fails with errno 5.
@@ -194,7 +195,8 @@ def _write_work(work: Path, script: bytes, scenario: Scenario) -> Path | None:
         image.write_bytes(scenario.card_image)
     elif scenario.card is not None:
         with image.open("wb") as blank:
-            blank.write(fat.blank(scenario.card_bytes))
+            big = scenario.card_bytes >= fat.FAT32_BYTES
+            blank.write((fat.fat32 if big else fat.blank)(scenario.card_bytes))
             blank.truncate(fat.FIRST * fat.BLOCK + scenario.card_bytes)
     (work / "config.json").write_text(json.dumps(_config(scenario, work, image)))
     return image if image.exists() else None
@@ -217,6 +219,7 @@ def _config(scenario: Scenario, work: Path, image: Path) -> dict[str, Any]:
         "card_image": str(image) if image.exists() else None,
         "card_blocks": fat.partition(head),
         "fill_card": scenario.card_image is None,
+        "formatted": scenario.card_bytes >= fat.FAT32_BYTES,
         "panel": {**panel, "keywords": dict(board.lcd_keywords)},
         "cameras": board.cameras,
         "build": scenario.build or board.build,

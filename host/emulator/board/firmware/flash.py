@@ -54,7 +54,7 @@ class Spiffs:
         return (0x8000, 0, 0, 0, 0, 0, size, 0, 0, 0)
 
     def statvfs(self, path):
-        used = sum(entry[3] for entry in self.files.ilistdir("/"))
+        used = sum(self.files.stat("/" + entry[0])[6] for entry in self.files.ilistdir("/"))
         free = BLOCKS - (used + BLOCK - 1) // BLOCK
         return (BLOCK, BLOCK, BLOCKS, free, free, 0, 0, 0, 0, NAME_MAX + 1)
 

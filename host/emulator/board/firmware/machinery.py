@@ -73,16 +73,37 @@ def now_ms():
 
 
 def tick_us(us):
-    # Virtual time passes; what is due happens: the card is mounted, somebody presses Ctrl-C.
-    machine.us += us
-    if not machine.running:
-        return
-    config = machine.config
+    # Virtual time passes, from event to event: the card is mounted, somebody presses Ctrl-C.
+    end = machine.us + us
+    while machine.running:
+        due = [at * 1000 for at in events() if machine.us < at * 1000 <= end]
+        if not due:
+            break
+        machine.us = min(due)
+        happen()
+    machine.us = end
+    if machine.running:
+        happen()
+
+
+def events():
+    # When something happens, in ms; None never.
+    until = machine.config["until_ms"]
+    times = [until, until + CLEAN_UP_MS]
+    if machine.mounting:
+        at, last = machine.mounting
+        back = machine.config["card_back_ms"]
+        times += [at, last + 1] + ([back] if back is not None else [])
+    return times
+
+
+def happen():
+    until = machine.config["until_ms"]
     if machine.mounting:
         machine.mount_when_due()
-    if now_ms() >= config["until_ms"] + CLEAN_UP_MS:
+    if now_ms() >= until + CLEAN_UP_MS:
         power_off()
-    if now_ms() >= config["until_ms"] and not machine.interrupted:
+    if now_ms() >= until and not machine.interrupted:
         machine.interrupted = True
         raise KeyboardInterrupt()
 
