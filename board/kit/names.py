@@ -2,7 +2,7 @@
 from kit.storage import exists, read_lines
 
 NAME_MAX = 32
-REFUSED = '"*/:<>?\\|'
+REFUSED = '"*/:<>?\\|`' + "'"
 DEVICES = ("con", "prn", "aux", "nul")
 # The host takes folders of these names for parts of a data set.
 PARTS = ("train", "training", "valid", "val", "vaild", "validation", "test", "testing")
@@ -20,7 +20,9 @@ def clean_name(text, taken=PARTS):
         return ""
     stem = name.split(".")[0].lower()
     port = len(stem) == 4 and stem[:3] in ("com", "lpt") and stem[3].isdigit()
-    return "_" + name if stem in DEVICES or port or name.lower() in taken else name
+    if stem in DEVICES or port or name.lower() in taken:
+        name = ("_" + name)[:NAME_MAX]
+    return name
 
 
 def read_names(path, count):

@@ -5,56 +5,20 @@ import json
 
 import numpy as np
 import pytest
+from collecting import CARD, HOME, LONG, LONGER, ONE, PINS, collect, jpeg, pictures, saved
 from hands import Hands
 from PIL import Image
 
 from host.deploy.board import render
 from host.emulator import board as virtual
 
-PINS = {
-    "bit": {"enter": 16},
-    "dock": {"enter": 16},
-    "go": {"enter": 16},
-    "maixduino": {"enter": 16},
-    "cube": {"enter": 10, "back": 11, "next": 16},
-    "amigo_tft": {"enter": 23, "back": 31, "next": 20},
-    "amigo_ips": {"enter": 23, "back": 31, "next": 20},
-    "m5stickv": {"enter": 36, "next": 37},
-}
 BOARDS = list(virtual.BOARDS.values())
-ONE = PINS["bit"]
-CARD = {"classes.txt": b"# name: pets\ncat\ndog\nguinea pig\n"}
-HOME = "maixforge/pets/"
-LONG, LONGER = 1000, 2200
 
 
 @pytest.fixture(scope="session")
 def collector() -> bytes:
     """The collector with its default settings."""
     return render("collect_classify", {})
-
-
-def collect(script: bytes, hands: Hands | None = None, **setup) -> virtual.Result:
-    """Run a collector until the hands are done."""
-    if hands:
-        setup = {"keys": hands.keys, "until_ms": hands.now + 400, **setup}
-    return virtual.run(script, **{"card": CARD, **setup})
-
-
-def pictures(result: virtual.Result) -> list[str]:
-    return sorted(name.removeprefix(HOME) for name in result.files if name.endswith(".jpg"))
-
-
-def saved(result: virtual.Result) -> list[str]:
-    """Return what the serial port says was saved, below the data set's folder."""
-    home = "/sd/" + HOME
-    return [line["saved"].removeprefix(home) for line in result.json_lines() if "saved" in line]
-
-
-def jpeg(size=(224, 224)) -> bytes:
-    buffer = io.BytesIO()
-    Image.effect_noise(size, 60).convert("RGB").save(buffer, "JPEG")
-    return buffer.getvalue()
 
 
 # The boards
@@ -94,7 +58,9 @@ def test_every_rotation_fits_the_screen(name, turn):
 @pytest.mark.parametrize("board", [virtual.BIT, virtual.M5STICKV], ids=lambda board: board.name)
 def test_the_saved_frame_is_the_clean_middle_of_the_camera(collector, board):
     scene = Image.effect_noise((320, 240), 40).convert("RGB").resize((320, 240))
-    scene = Image.merge("RGB", [scene.getchannel(0).point(lambda v, k=k: v // k) for k in (1, 2, 3)])
+    scene = Image.merge(
+        "RGB", [scene.getchannel(0).point(lambda v, k=k: v // k) for k in (1, 2, 3)]
+    )
     result = collect(collector, Hands(PINS[board.name]).tap(3), board=board, camera=[scene])
     middle = np.asarray(scene)[8:232, 48:272].astype(int)
     assert len(pictures(result)) == 3
@@ -362,6 +328,7 @@ def test_a_name_in_the_settings_wins():
         ("end.", "end"), ("end .", "end"), ("caf\u00e9", "caf_"), ("\u732b", "class1"),
         ("\x01\x02", "class1"), ("valid", "_valid"), ("x" * 80, "x" * 32), ("???", "class1"),
         ("..", "class1"), ("tab\tbed", "tab_bed"), ('"quoted"', "_quoted_"), ("<&>", "class1"),
+        ("it's", "it_s"), ("aux." + "y" * 28, "_aux." + "y" * 27),
     ],
 )  # fmt: skip
 def test_names_that_no_folder_can_have_are_changed_and_said(written, folder):
@@ -399,7 +366,7 @@ def test_many_classes_and_a_list_to_choose_from():
 
 
 def test_a_hostile_list_is_only_text():
-    text = b'"; import uos #\n\'\'\'\\\n%s%n\n{"a":1}\n../../boot\n'
+    text = b"\"; import uos #\n'''\\\n%s%n\n{\"a\":1}\n../../boot\n"
     result = classes(text, 1, until_ms=12_000)
     assert result.files["classes.txt"] == text
     assert all(name == "classes.txt" or name.startswith("maixforge/") for name in result.files)
