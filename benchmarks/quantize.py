@@ -28,7 +28,12 @@ from .networks import BUILD, NETWORKS, ROOT, Case, Sources, case_of, missing, sp
 
 OURS = Options()
 OLD = Options(
-    zero_search=False, range_search=False, channel_steps=False, round_weights=False, bias_images=0
+    zero_search=False,
+    range_search=False,
+    channel_steps=False,
+    round_weights=False,
+    bias_images=0,
+    copies_time=0.0,
 )
 RULES = {"ours": OURS, "nncase 0.1's rules": OLD}
 ABLATIONS = {
@@ -36,8 +41,9 @@ ABLATIONS = {
     "+ zero point by search": replace(OLD, zero_search=True),
     "+ bias correction": replace(OLD, zero_search=True, bias_images=32),
     "+ steps of channels": replace(OLD, zero_search=True, bias_images=32, channel_steps=True),
-    "+ adapted rounding": replace(OURS, range_search=False),
-    "+ range of least error (all)": OURS,
+    "+ adapted rounding": replace(OURS, range_search=False, copies_time=0.0),
+    "+ range of least error": replace(OURS, copies_time=0.0),
+    "+ copies of the first maps (all)": OURS,
     "all, biases by 16 pictures": replace(OURS, bias_images=16),
     "all, biases by 64 pictures": replace(OURS, bias_images=64),
     "all, dense layer in float": replace(OURS, dense_on_kpu=False),
