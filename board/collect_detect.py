@@ -7,7 +7,8 @@
 # What you may change:
 #   name           of the data set when classes.txt does not say it
 #   classes        how many classes (class1, class2 ...) there are without classes.txt
-#   size           width and height of the pictures: (224, 224), (240, 240) or (320, 240)
+#   size           width and height of the pictures: (224, 224), (240, 240) or (320, 240); the last
+#                  needs more memory than a Cube has left
 #   quality        of the JPEG, 1 to 100
 #   boxes_wanted   of each class; the screen counts up to it
 #   least_box      width and height in pixels that a box has at least
@@ -177,7 +178,7 @@ class Collector:
     # The live picture
 
     def live(self):
-        self.desk.clear()
+        self.desk.clear(("MENU",))
         self.let_go(())
         wants_picture = False
         while True:
@@ -188,7 +189,6 @@ class Collector:
             self.desk.write(self.live_rows())
             self.desk.picture(frame)
             frame = None
-            self.desk.draw_buttons(("MENU",))
             gc.collect()  # often: what lives on then lies together, and large pieces stay free
             event = self.poll()
             if not event:
@@ -205,7 +205,7 @@ class Collector:
     def asked(self, event):
         # "take", "MENU" or "" of a key or a finger while the picture is live.
         if event[0] == "up":
-            return self.desk.button(event[1], event[2], ("MENU",)) or "take"
+            return self.desk.button(event[1], event[2]) or "take"
         if event[1] in ("long", "longer") or event[1] == "short" and event[0] != "enter":
             return "MENU"
         return "take" if event[1] == "short" else ""
@@ -215,7 +215,9 @@ class Collector:
         ink = INK
         if self.noted and time.ticks_diff(time.ticks_ms(), self.noted_ms) < 2000:
             state, ink = self.noted, GREEN
-        if len(self.names) > 1:
+        if self.touch.driver:
+            help = ["touch: take"]
+        elif len(self.names) > 1:
             help = [self.names["enter"] + ": take", self.names["next"] + ": menu"]
         else:
             help = ["tap: take", "hold: menu"]
@@ -268,7 +270,7 @@ class Collector:
         self.drawing = True
 
     def edit(self):
-        self.desk.clear()
+        self.desk.clear(BUTTONS)
         self.let_go(tuple(self.names))
         self.draw()
         while self.drawing:
@@ -301,7 +303,7 @@ class Collector:
     def on_finger(self, what, x, y):
         boxes = self.boxes
         if what == "touch":
-            self.button = self.desk.button(x, y, BUTTONS)
+            self.button = self.desk.button(x, y)
             self.pull = None
             self.start = self.desk.pixel(x, y)
             return False
@@ -381,7 +383,6 @@ class Collector:
         edge = () if part is None else (part,) if part < 4 else (0, 1, 2, 3)
         self.desk.write(self.edit_rows())
         self.desk.boxes(self.clean, self.frame, self.boxes, self.colours, edge)
-        self.desk.draw_buttons(BUTTONS)
         gc.collect()
 
     def edit_rows(self):

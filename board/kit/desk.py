@@ -4,6 +4,7 @@ import image
 import lcd
 
 ROW = 14  # dots of one row of text
+BUTTON = 40  # dots of a button for a finger
 COLOURS = (
     (60, 220, 120), (255, 180, 40), (80, 170, 255), (255, 90, 160), (180, 140, 255), (240, 240, 80),
 )
@@ -41,11 +42,11 @@ class Desk:
         self.letter = 2 if self.text_w >= 200 and text_h >= 300 else 1
         self.row = ROW * self.letter
         self.columns = (self.text_w - 4) // (8 * self.letter)
-        # With a touch screen up to four buttons take the lower part of a column of text.
+        # With a touch screen buttons take the lower part of a column of text.
         self.touch = touch and self.text_y == 0
-        self.button_h = 40
-        self.button_y = text_h - 4 * self.button_h if self.touch else text_h
-        self.rows = max(1, self.button_y // self.row)
+        self.text_h = text_h
+        self.buttons = ()
+        self.rows = max(1, text_h // self.row)
         self.over = text_h == 0
         self.caption = None
         if self.over:
@@ -66,9 +67,12 @@ class Desk:
         gc.collect()
         return picture.resize(self.w, self.h)
 
-    def clear(self):
+    def clear(self, buttons=None):
         lcd.clear(lcd.BLACK)
         self.shown = {}
+        if buttons is not None and self.touch:
+            self.buttons = buttons
+            self.rows = (self.text_h - BUTTON * len(buttons)) // self.row
 
     def smaller(self):
         return (self.w, self.h) != self.size
@@ -142,25 +146,25 @@ class Desk:
                 )
             lcd.display(self.strip, oft=(self.text_x, self.text_y + number * self.row))
 
-    def draw_buttons(self, buttons):
-        # At most four, from the bottom upwards.
-        if not self.touch or self.shown.get("buttons") == buttons:
-            return
-        self.shown["buttons"] = buttons
-        width, height = self.text_w, self.button_h
-        for number, text in enumerate(buttons):
-            button = image.Image(size=(width, height))
-            button.draw_rectangle(2, 2, width - 4, height - 4, color=SLATE, fill=True)
-            x = (width - 8 * self.letter * len(text)) // 2
-            y = (height - 12 * self.letter) // 2
-            button.draw_string(x, y, text, color=INK, scale=self.letter, mono_space=1)
-            y = lcd.height() - (len(buttons) - number) * height
-            lcd.display(button, oft=(self.text_x, y))
+        if self.buttons and "buttons" not in self.shown:
+            self.draw_buttons()
 
-    def button(self, x, y, buttons):
+    def draw_buttons(self):
+        self.shown["buttons"] = True
+        y = self.text_h - BUTTON * len(self.buttons)
+        for text in self.buttons:
+            button = image.Image(size=(self.text_w, BUTTON))
+            button.draw_rectangle(2, 2, self.text_w - 4, BUTTON - 4, color=SLATE, fill=True)
+            x = (self.text_w - 8 * self.letter * len(text)) // 2
+            top = BUTTON // 2 - 6 * self.letter
+            button.draw_string(x, top, text, color=INK, scale=self.letter, mono_space=1)
+            lcd.display(button, oft=(self.text_x, y))
+            y += BUTTON
+
+    def button(self, x, y):
         # The button at a dot of the screen, "" for none.
-        number = len(buttons) - 1 - (lcd.height() - 1 - y) // self.button_h
-        return buttons[number] if self.touch and x >= self.text_x and number >= 0 else ""
+        number = len(self.buttons) - 1 - (self.text_h - 1 - y) // BUTTON
+        return self.buttons[number] if x >= self.text_x and number >= 0 and self.buttons else ""
 
     def pixel(self, x, y):
         # The picture's pixel at a dot of the screen, which may be off the picture.

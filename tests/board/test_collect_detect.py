@@ -314,13 +314,18 @@ def test_boxes_of_earlier_days_are_counted(collector):
     assert result.last.says("4 pictures", "3/100", "0/100", "1/100")
 
 
-@pytest.mark.parametrize("size", [(240, 240), (320, 240)])
 @pytest.mark.parametrize(
-    ("board", "pins"),
-    [(virtual.BIT, ONE), (virtual.CUBE, {"enter": 10}), (virtual.M5STICKV, {"enter": 36})],
-    ids=lambda value: getattr(value, "name", ""),
+    ("board", "pins", "size"),
+    [
+        (virtual.BIT, ONE, (240, 240)),
+        (virtual.BIT, ONE, (320, 240)),
+        (virtual.CUBE, {"enter": 10}, (240, 240)),
+        (virtual.M5STICKV, {"enter": 36}, (240, 240)),
+        (virtual.M5STICKV, {"enter": 36}, (320, 240)),
+    ],
+    ids=lambda value: getattr(value, "name", None),
 )
-def test_other_sizes_of_pictures(size, board, pins):
+def test_other_sizes_of_pictures(board, pins, size):
     script = render("collect_detect", {"size": size, "keys": pins})
     hands = one_box(Hands(pins)).hold(1000)
     result = virtual.run(script, card=CARD, board=board, keys=hands.keys, until_ms=hands.now + 500)
