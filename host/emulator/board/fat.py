@@ -16,6 +16,7 @@ FIRST = 63
 FAT32_BYTES = 34 << 20
 """The smallest card of this module that is FAT32 (65525 clusters and more make it one)."""
 PARTITION_TYPES = (0x01, 0x04, 0x06, 0x0B, 0x0C, 0x0E)
+BOARD_DATE = 80 << 9 | 1 << 5 | 1
 FOLDER, LABEL, LONG = 0x10, 0x08, 0x0F
 
 
@@ -98,6 +99,42 @@ def read(image: bytes | bytearray | memoryview) -> Contents:
         FatError: no partition or no FAT in it.
     """
     return _Volume(image).contents()
+
+
+def directory_blocks(image: bytes | bytearray | memoryview) -> frozenset[int]:
+    """Return the numbers of the blocks that hold folders; none where there is no FAT."""
+    try:
+        volume = _Volume(image)
+    except FatError:
+        return frozenset()
+    first = fat_first(image)
+    blocks = set(range(volume.root_at // BLOCK, (volume.root_at + volume.root_size) // BLOCK))
+    chains = [one.clusters for one in volume.walk("", volume.root_directory()) if one.folder]
+    chains += [volume.chain(volume.root, "/")] if volume.root else []
+    for cluster in (cluster for chain in chains for cluster in chain):
+        start = volume.first // BLOCK + (cluster - 2) * volume.per_cluster
+        blocks.update(range(start, start + volume.per_cluster))
+    return frozenset(first + block for block in blocks)
+
+
+def fat_first(image: bytes | bytearray | memoryview) -> int:
+    """Return the first block of the partition, 0 without one."""
+    place = partition(image)
+    return place[0] if place else 0
+
+
+def with_board_time(block: bytes) -> bytes:
+    """Return a folder's block with the time that the board's clock begins with.
+
+    The clock says 2000-01-01, which MaixPy writes as 2060-01-01 (fatfs_port.c). FatFs took the
+    computer's clock here; the same scenario shall give the same card.
+    """
+    changed = bytearray(block)
+    for at in range(0, len(block), 32):
+        if block[at] and block[at + 11] != LONG:
+            changed[at + 13 : at + 20] = struct.pack("<BHHH", 0, 0, BOARD_DATE, BOARD_DATE)
+            changed[at + 22 : at + 26] = struct.pack("<HH", 0, BOARD_DATE)
+    return bytes(changed)
 
 
 class _Volume:

@@ -11,7 +11,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from importlib import util
 from pathlib import Path
 from typing import Any
@@ -163,9 +163,25 @@ def run(script: bytes, *, check: bool = True, timeout: float = 60, **setup: Any)
         heap_used=host.end["heap_used"],
         heap_kept=host.end["heap_kept"],
         heap_high=host.end["heap_high"] if scenario.measure_heap else 0,
-        card_before=host.card,
-        journal=writes,
+        **_same_clock(host.card, writes),
     )
+
+
+def _same_clock(card: bytes, writes: tuple[Write, ...]) -> dict[str, Any]:
+    """Return the card before and the writes, the computer's clock taken out of its folders."""
+    after = bytearray(card)
+    for write in writes:
+        after[write.block * fat.BLOCK : (write.block + 1) * fat.BLOCK] = write.data
+    before = bytearray(card)
+    for block in fat.directory_blocks(card):
+        at = slice(block * fat.BLOCK, (block + 1) * fat.BLOCK)
+        before[at] = fat.with_board_time(card[at])
+    folders = fat.directory_blocks(after)
+    journal = tuple(
+        replace(one, data=fat.with_board_time(one.data)) if one.block in folders else one
+        for one in writes
+    )
+    return {"card_before": bytes(before), "journal": journal}
 
 
 def _read_journal(data: bytes) -> tuple[Write, ...]:
