@@ -45,7 +45,7 @@ from kit.keys import LONG_MS, LONGER_MS, Keys
 from kit.menu import choose
 from kit.names import clean_name, read_names
 from kit.screen import AMBER, BLACK, GREEN, RED, WHITE, draw_line, show_message
-from kit.storage import SPARE, card_present, card_trouble, draft_of, free_bytes, make_folders
+from kit.storage import CARD_FULL, SPARE, card_present, card_trouble, draft_of, free_bytes, make_folders
 from kit.storage import mend_draft, remount_card, save_picture, size_text, survey, wait_for_card
 from kit.touch import Touch
 from kit.trouble import CameraTrouble, CardTrouble, Trouble, explain, print_trouble
@@ -164,6 +164,10 @@ class Card:
         print('{"deleted":%s,"count":%d}' % (ujson.dumps(path), self.pictures()))
 
 
+def is_full(error):
+    return error.args[0] == CARD_FULL
+
+
 class Collector:
     def __init__(self, board):
         self.keys = Keys(key_pins(board, SETTINGS["keys"]))
@@ -238,17 +242,30 @@ class Collector:
 
     def take(self, picture):
         try:
-            path = self.card.save(picture)
+            path = self.save(picture)
         except (CardTrouble, MemoryError) as error:
+            if isinstance(error, CardTrouble) and not is_full(error):
+                raise
             self.burst = 0
             title, paragraphs = explain(error)
-            if isinstance(error, CardTrouble) and title != "Card is full":
-                raise
             self.tell(title, paragraphs, RED)
             return False
         self.last_save = time.ticks_ms()
         self.say("saved " + path[path.rfind("/") + 1 :], GREEN)
         return True
+
+    def save(self, picture):
+        try:
+            return self.card.save(picture)
+        except CardTrouble as error:
+            if is_full(error):
+                raise
+            # Once more with the card set up anew: the frame is still the same.
+            print("maixforge: once more:", error)
+            remount_card()
+            time.sleep_ms(800)
+            self.card.open()
+            return self.card.save(picture)
 
     def say(self, text, colour):
         self.toast = (text, colour, time.ticks_ms())

@@ -6,6 +6,7 @@ import uos
 from kit.trouble import CardTrouble
 
 FOLDER = 0x4000  # a folder's type in ilistdir() and stat()
+CARD_FULL = "Card is full"
 SPARE = 98304  # bytes that must be free before a picture is saved
 PUT_CARD_IN = "Put the card in: the script goes on by itself."
 
@@ -89,9 +90,8 @@ def card_trouble(error, path="/sd"):
         code = 19
     said = "card says: %s %s" % (error, path)
     if full:
-        return CardTrouble(
-            "Card is full", "All saved pictures are kept. Put in another card.", "", said
-        )
+        advice = "All saved pictures are kept. Put in another card."
+        return CardTrouble(CARD_FULL, advice, "", said)
     if code == 30:
         return CardTrouble("Card is read-only", "Slide its lock to the open side.", "", said)
     if code in (5, 16, 19) or not card_present():
@@ -175,9 +175,10 @@ def save_picture(picture, path, quality):
             picture.save(draft, quality=quality)
             if is_whole_jpeg(draft):
                 break
+            code = 28 if free_bytes("/sd") < 16384 else 5  # with what was written of it
             remove(draft)
         else:
-            raise OSError(28 if free_bytes("/sd") < SPARE else 5)
+            raise OSError(code)
     except OSError as error:
         remove(draft)
         raise card_trouble(error, path)
