@@ -16,6 +16,7 @@ import click
 from . import __version__, config
 from .cli_board import board, card, collector
 from .cli_kmodel import kmodel
+from .cli_sim import sim
 from .command import ExistingPath, PathType, command, fit_option, json_option
 from .errors import UserError
 from .i18n import LANGUAGES, N_
@@ -211,6 +212,7 @@ main.add_command(kmodel)
 main.add_command(collector)
 main.add_command(card)
 main.add_command(board)
+main.add_command(sim)
 
 
 @main.command()

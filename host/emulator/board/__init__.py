@@ -4,7 +4,7 @@
 board showed, printed and left on its card. See `Scenario` for everything that can be set up.
 """
 
-from .boards import (
+from ..boards import (
     AMIGO,
     AMIGO_IPS,
     AMIGO_TFT,

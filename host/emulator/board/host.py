@@ -120,7 +120,11 @@ class Host:
     def _on_snapshot(self, facts: dict, data: bytes) -> tuple[Any, bytes]:
         pictures = self.scenario.camera
         number, self._snapshots = self._snapshots, self._snapshots + 1
-        shown = min(number, len(pictures) - 1) if pictures else number
+        now, each = facts.pop("ms"), self.scenario.camera_ms
+        if pictures and each:
+            shown = now // each % len(pictures)
+        else:
+            shown = min(number, len(pictures) - 1) if pictures else number
         key = (shown, json.dumps(facts))
         if key != self._camera_key:
             self._camera_pixels = self._photo(shown, facts)

@@ -19,8 +19,8 @@ from typing import Any
 from PIL import Image
 
 from ...errors import UserError
+from ..boards import BIT, BUILDS, Board
 from . import fat
-from .boards import BIT, BUILDS, Board
 from .host import Host
 from .kpu import Scores
 from .result import Frame, Result, Text, Write
@@ -52,7 +52,8 @@ class Scenario:
     The flash
         flash: files in /flash. flash_models: kmodels by address. unique_id: 32 bytes, or None.
     The camera
-        camera: pictures (any size; scaled to the frame), one a snapshot, the last repeats.
+        camera: pictures (any size; scaled to the frame), one a snapshot, the last repeats; with
+            camera_ms each is seen for so long instead, over and over.
         camera_error: what sensor.reset() raises. camera_dies_ms: from then on snapshots time out.
         camera_back_ms: from then on reset() works again. frame_memory: bytes for its frames.
     The KPU
@@ -86,6 +87,7 @@ class Scenario:
     board: Board = BIT
     build: str = ""
     camera: Sequence[Image.Image] = ()
+    camera_ms: int = 0
     camera_error: str = ""
     camera_dies_ms: int | None = None
     camera_back_ms: int | None = None

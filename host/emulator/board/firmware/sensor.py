@@ -134,7 +134,7 @@ def snapshot(update_jb=True):
     tick(machine.config["frame_ms"])
     x, y, w, h = _state["window"] or ((0, 0) + _state["size"])
     facts = {"window": [x, y, w, h], "size": _state["size"]}
-    facts.update(mirror=_state["mirror"], flip=_state["flip"])
+    facts.update(mirror=_state["mirror"], flip=_state["flip"], ms=now_ms())
     _, view = ask("snapshot", facts, b"", _buffer[0])
     measure_heap()
     picture = image.Image(_store=(w, h, view))
