@@ -2,9 +2,8 @@
 import lcd
 import time
 from kit.screen import AMBER, BLACK, GREY, WHITE
-from kit.screen import LETTER_WIDTH, Strip, fit, show_head
+from kit.screen import LETTER_HEIGHT, LETTER_WIDTH, Strip, fit, show_head
 
-MENU_ROW = 18
 MENU_HEAD = (40, 60, 90)
 MENU_STEPS = {"next": 1, "back": -1}
 
@@ -15,10 +14,16 @@ def menu_hint(keys, columns):
     return both if len(both) <= columns else " ".join(words)
 
 
+def menu_scale():
+    return 2 if lcd.width() >= 400 else 1
+
+
 def draw_menu(strip, top, rows, items, chosen, shown, keys):
     # Draws what is not shown yet; returns the number of the uppermost item.
+    scale = menu_scale()
+    high = strip.picture.height()
     first = max(0, min(chosen - rows // 2, len(items) - rows))
-    columns = (lcd.width() - 16) // LETTER_WIDTH
+    columns = (lcd.width() - 16) // (LETTER_WIDTH * scale)
     for row in range(rows):
         number = first + row
         text = fit(items[number], columns) if number < len(items) else ""
@@ -27,7 +32,7 @@ def draw_menu(strip, top, rows, items, chosen, shown, keys):
             continue
         shown[row] = text, here
         ink, paper = (BLACK, AMBER) if here else (WHITE, BLACK)
-        strip.show(0, top + row * MENU_ROW, ((8, 3, text, ink, 1),), paper)
+        strip.show(0, top + row * high, ((8, 3, text, ink, scale),), paper)
         keys.watch(time.ticks_ms())
     return first
 
@@ -37,19 +42,21 @@ def choose(title, items, keys, touch=None, chosen=0, limit_ms=0):
     # One key: short goes down the list, long takes the item. More keys: next, back, enter.
     lcd.clear(lcd.BLACK)
     top = show_head(title, MENU_HEAD) + 4
-    strip = Strip(lcd.width(), MENU_ROW)
-    hint = fit(menu_hint(keys, lcd.width() // LETTER_WIDTH - 2), lcd.width() // LETTER_WIDTH - 2)
-    bottom = lcd.height() - MENU_ROW
-    strip.show(0, bottom, ((8, 3, hint, GREY, 1),))
-    rows = (bottom - top) // MENU_ROW
+    scale = menu_scale()
+    high = 6 + LETTER_HEIGHT * scale
+    strip = Strip(lcd.width(), high)
+    columns = lcd.width() // (LETTER_WIDTH * scale) - 2
+    bottom = lcd.height() - high
+    strip.show(0, bottom, ((8, 3, fit(menu_hint(keys, columns), columns), GREY, scale),))
+    rows = (bottom - top) // high
     shown = {}
     first = draw_menu(strip, top, rows, items, chosen, shown, keys)
     asked = time.ticks_ms()
     while not limit_ms or time.ticks_diff(time.ticks_ms(), asked) < limit_ms:
         time.sleep_ms(10)
         tap = touch.poll() if touch else None
-        if tap and tap[0] == "touch" and top <= tap[2] < top + rows * MENU_ROW:
-            number = first + (tap[2] - top) // MENU_ROW
+        if tap and tap[0] == "touch" and top <= tap[2] < top + rows * high:
+            number = first + (tap[2] - top) // high
             if number < len(items):
                 return number
         event = keys.poll(time.ticks_ms())

@@ -106,13 +106,18 @@ def show_message(title, paragraphs, colour):
 def show_page(title, paragraphs, colour):
     width, height = lcd.width(), lcd.height()
     y = show_head(title, colour) + 6
-    strip = Strip(width, LETTER_HEIGHT + 2)
-    for row in message_rows(paragraphs, (width - 12) // LETTER_WIDTH):
-        if y + LETTER_HEIGHT + 2 > height:
+    rows = message_rows(paragraphs, (width - 12) // (2 * LETTER_WIDTH))
+    scale = 2 if width >= 400 and y + 2 * (LETTER_HEIGHT + 2) * len(rows) <= height else 1
+    if scale == 1:
+        rows = message_rows(paragraphs, (width - 12) // LETTER_WIDTH)
+    line = (LETTER_HEIGHT + 2) * scale
+    strip = Strip(width, line)
+    for row in rows:
+        if y + line > height:
             break
         if row:
-            strip.show(0, y, ((6, 0, row, WHITE, 1),))
-        y += LETTER_HEIGHT + 2 if row else 6
+            strip.show(0, y, ((6, 0, row, WHITE, scale),))
+        y += line if row else 6 * scale
 
 
 def show_head(title, colour):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
+import numpy as np
 from hands import Hands
 from PIL import Image
 
@@ -25,7 +27,7 @@ HOME = "maixforge/pets/"
 LONG, LONGER = 1000, 2200
 
 
-def collect(script: bytes, hands: Hands | None = None, **setup) -> virtual.Result:
+def collect(script: bytes, hands: Hands | None = None, **setup: Any) -> virtual.Result:
     """Run a collector until the hands are done."""
     if hands:
         setup = {"keys": hands.keys, "until_ms": hands.now + 400, **setup}
@@ -42,7 +44,14 @@ def saved(result: virtual.Result) -> list[str]:
     return [line["saved"].removeprefix(home) for line in result.json_lines() if "saved" in line]
 
 
-def jpeg(size=(224, 224)) -> bytes:
+def noise(seed: int = 0, size: tuple[int, int] = (320, 240)) -> Image.Image:
+    """Return a picture without any pattern, always the same for a seed."""
+    small = np.random.default_rng(seed).integers(0, 256, (size[1] // 2, size[0] // 2), np.uint8)
+    return Image.fromarray(small).convert("RGB").resize(size)
+
+
+def jpeg() -> bytes:
+    """Return a picture as another program might have left it on the card."""
     buffer = io.BytesIO()
-    Image.effect_noise(size, 60).convert("RGB").save(buffer, "JPEG")
+    noise(99, (224, 224)).save(buffer, "JPEG")
     return buffer.getvalue()
