@@ -215,6 +215,7 @@ class Image:
 
     def draw_image(self, other, x, y):
         self.canvas.blit(other.canvas, whole(x, "x"), whole(y, "y"))
+        self.texts = [t for t in self.texts if not covers((x, y, other.w, other.h), t)]
         self.texts += [[x + t[0], y + t[1]] + t[2:] for t in other.texts]
         return self
 
