@@ -70,20 +70,20 @@ _CARD: dict[str, Message] = {
     ),
     "card_gpt": Message(
         N_("The board cannot read this card's partition table."),
-        "GPT",
+        N_("a GPT"),
         _CARD_WANTED,
         _FORMAT,
     ),
     "card_large": Message(
         N_("Some boards do not read cards of more than 32 GB."),
-        "{found} GB",
+        N_("it has {found} GB"),
         "",
         N_("If the board does not see it, try a smaller card."),
     ),
     "card_full": Message(
         N_("There is too little room on the card."),
         N_("{found} kB free"),
-        "{needed} kB",
+        N_("at least {needed} kB"),
         N_("Copy its pictures to the computer and delete them from the card, or take another."),
     ),
     "card_zip_unusable": Message(
