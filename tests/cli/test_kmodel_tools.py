@@ -79,13 +79,13 @@ def test_info_of_a_kmodel(made):
     size = (made / "m.kmodel").stat().st_size
     assert (found["kind"], found["file_bytes"]) == ("kmodel V3", size)
     assert [one["kind"] for one in found["layers"][:3]] == ["conv 3x3", "depthwise 3x3", "conv 1x1"]
-    assert found["layers"][0]["out_shape"] == [8, 16, 16]
+    assert found["layers"][0]["out_shape"] == [32, 16, 16]  # 8 channels in four copies
     assert found["ram_bytes"] == size + found["main_memory"] + 447
     assert all(one["fits"] for one in found["firmware"])
     assert found["ms"] == pytest.approx(sum(one["ms"] for one in found["layers"]), abs=0.01)
     text = maixforge("info", made / "m.kmodel").stderr
     assert "depthwise 3x3" in text
-    assert "8x16x16" in text
+    assert "32x16x16" in text
     assert "MaixPy full" in text
 
 
