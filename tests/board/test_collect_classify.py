@@ -157,7 +157,7 @@ def test_a_key_ends_the_menus_burst(collector):
         (4000, "menu"),
     ],
 )  # fmt: skip
-@pytest.mark.parametrize("start", [1500, 1523, 1547])
+@pytest.mark.parametrize("start", [1500, 1533])
 def test_how_long_a_press_is_decides(collector, held, what, start):
     # The limits are 700 and 2000 ms; a frame takes 65 ms, so much is the measure off at most.
     result = collect(collector, Hands(ONE, start).hold(held).wait(500))
@@ -319,14 +319,8 @@ def test_a_name_in_the_settings_wins():
 
 @pytest.mark.parametrize(
     ("written", "folder"),
-    [
-        ("con", "_con"), ("CON.txt", "_CON.txt"), ("lpt1", "_lpt1"), ("a*b", "a_b"),
-        ("what?", "what_"), ("9:16", "9_16"), ("a/b\\c", "a_b_c"), (".hidden", "hidden"),
-        ("end.", "end"), ("end .", "end"), ("caf\u00e9", "caf_"), ("\u732b", "class1"),
-        ("\x01\x02", "class1"), ("valid", "_valid"), ("x" * 80, "x" * 32), ("???", "class1"),
-        ("..", "class1"), ("tab\tbed", "tab_bed"), ('"quoted"', "_quoted_"), ("<&>", "class1"),
-        ("it's", "it_s"), ("aux." + "y" * 28, "_aux." + "y" * 27),
-    ],
+    [("con", "_con"), ("9:16?", "9_16_"), (".end.", "end"), ("caf\u00e9", "caf_"),
+     ("\u732b", "class1"), ("\x01\x02", "class1"), ("valid", "_valid")],
 )  # fmt: skip
 def test_names_that_no_folder_can_have_are_changed_and_said(written, folder):
     hands = Hands(ONE, 2500).tap().wait(600).tap()
