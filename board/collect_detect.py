@@ -73,7 +73,7 @@ def read_classes():
 
 def words(text, columns):
     # As many whole words as there is room for.
-    while len(text) > columns:
+    while len(text) > columns or text.endswith(":"):
         text = text[: text.rfind(" ")]
     return text
 
@@ -186,9 +186,12 @@ class Collector:
             if wants_picture:
                 self.freeze(frame)
                 return
-            self.desk.write(self.live_rows())
+            rows = self.live_rows()
+            if self.desk.over:
+                self.desk.write(rows)
             self.desk.picture(frame)
             frame = None
+            self.desk.write(rows)
             gc.collect()  # often: what lives on then lies together, and large pieces stay free
             event = self.poll()
             if not event:
@@ -218,11 +221,12 @@ class Collector:
         if self.touch.driver:
             help = ["touch: take"]
         elif len(self.names) > 1:
-            help = [self.names["enter"] + ": take", self.names["next"] + ": menu"]
+            help = [self.names["enter"] + " take", self.names["next"] + " menu"]
         else:
             help = ["tap: take", "hold: menu"]
         if self.desk.rows < 3:
-            return [(words(state + " " + " ".join(help), self.desk.columns), ink, SLATE)]
+            text = state.replace("pictures", "pics") + " " + " ".join(help)
+            return [(words(text, self.desk.columns), ink, SLATE)]
         rows = [(self.name, INK, SLATE), (state, ink, NIGHT)]
         rows += [(row, SUN, NIGHT) for row in help]
         room = max(0, self.desk.rows - len(rows) - 1)
@@ -381,8 +385,11 @@ class Collector:
     def draw(self):
         part = self.wheel.part()
         edge = () if part is None else (part,) if part < 4 else (0, 1, 2, 3)
-        self.desk.write(self.edit_rows())
+        rows = self.edit_rows()
+        if self.desk.over:
+            self.desk.write(rows)
         self.desk.boxes(self.clean, self.frame, self.boxes, self.colours, edge)
+        self.desk.write(rows)
         gc.collect()
 
     def edit_rows(self):

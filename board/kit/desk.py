@@ -21,7 +21,8 @@ def lay_out(width, height, w, h):
     # Without a place for text beside or below it, the text is one row over the picture (height
     # 0). It is never enlarged, and only made smaller when the screen is smaller.
     if width - w >= 88 and h <= height:
-        return 0, (height - h) // 2, w, h, w, 0, width - w, height
+        gap = 16 if width - w >= 200 else 0
+        return gap, (height - h) // 2, w, h, w + 2 * gap, 0, width - w - 2 * gap, height
     if w <= width and h <= height:
         room = height - h if height - h >= ROW else 0
         return (width - w) // 2, 0 if room else (height - h) // 2, w, h, 0, h, width, room

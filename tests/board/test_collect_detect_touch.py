@@ -7,7 +7,7 @@ from host.deploy.board import render
 from host.emulator import board as virtual
 
 Touch = tuple[int, int | None, int | None]
-AMIGO_PICTURE = (0, 48)  # where the picture begins: 224 x 224 at the left of 480 x 320
+AMIGO_PICTURE = (16, 48)  # where the picture begins: 224 x 224 at the left of 480 x 320
 BIT_PICTURE = (0, 8)
 
 
