@@ -55,6 +55,24 @@ def test_rendered_scripts_are_too(name, tmp_path):
     assert len(script) <= SIZE_MAX or compiled.stat().st_size <= MPY_MAX
 
 
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_every_name_that_a_script_uses_is_defined(name, tmp_path):
+    (tmp_path / "boot.py").write_bytes(board.render(name, {}))
+    assert undefined(tmp_path / "boot.py") == ""
+
+
+def undefined(path: Path) -> str:
+    """What ruff says about names that nobody defined."""
+    command = [sys.executable, "-m", "ruff", "check", "--isolated", "--no-cache", "--quiet"]
+    command += ["--select", "F821,F822,F823", "--output-format", "concise", str(path)]
+    return subprocess.run(command, check=False, capture_output=True, text=True).stdout
+
+
+def test_undefined_names_are_found(tmp_path):
+    (tmp_path / "x.py").write_text("def f():\n    return kit_forgot_me()\n")
+    assert "kit_forgot_me" in undefined(tmp_path / "x.py")
+
+
 def test_the_old_compiler_is_really_old(tmp_path):
     path = tmp_path / "new.py"
     path.write_text("x = f'{1}'\n")
@@ -71,6 +89,7 @@ def test_the_old_compiler_is_really_old(tmp_path):
         ("import uos\nuos.unlink('/sd/x')", "no .unlink"),
         ("import os\nos.path.join('a')", "no os.path"),
         ("x = '1'.zfill(3)", "no .zfill"),
+        ("x = 'a b'.title()", "no .title"),
         ("x = [1, 2][::2]", "no slices with a step"),
         ("async def f(): pass", "no AsyncFunctionDef"),
         ("x = f'{1}'", "no JoinedStr"),
@@ -81,6 +100,11 @@ def test_the_old_compiler_is_really_old(tmp_path):
         ("import lcd\nlcd.clear(color=1)", "ignores keywords"),
         ("import lcd\nlcd.show()", "no lcd.show"),
         ("x = '\u00e9'", "not ASCII"),
+        ("from machine import Pin", "no machine.Pin"),
+        ("from Maix import KPU", "no Maix.KPU"),
+        ("import touchscreen\ntouchscreen.get()", "no touchscreen.get"),
+        ("try:\n f()\nexcept:\n pass", "swallows Ctrl-C"),
+        ("try:\n f()\nexcept BaseException:\n pass", "swallows Ctrl-C"),
     ],
 )
 def test_the_lint_finds_what_the_board_lacks(source, what):
