@@ -135,3 +135,11 @@ def test_the_keys_are_those_that_the_scripts_look_for(tmp_path):
             script, board=board, keys=inputs.parse_keys("2000:enter:short", board), until_ms=4000
         )
         assert any(name.endswith(".jpg") for name in result.files), board.name
+
+
+def test_a_computer_without_micropython_is_told_what_to_do(tmp_path, monkeypatch):
+    from host.emulator.board import scenario
+
+    monkeypatch.setattr(scenario, "available", lambda: False)
+    code, text = sim("run_classify", "-o", tmp_path / "out")
+    assert code == 1 and "no_micropython" in text and "WSL" in text
