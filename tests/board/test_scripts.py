@@ -126,7 +126,7 @@ def test_rendering_is_deterministic_and_ascii():
 def test_hostile_settings_stay_data(title, tmp_path):
     script = board.render("run_classify", {"title": title})
     names: dict = {}
-    head = script.decode().split("\nimport gc\n")[0]
+    head = script.decode().split("\nimport ")[0]
     exec(compile(head, "boot.py", "exec"), names)
     assert names["SETTINGS"]["title"] == title
     path = tmp_path / "boot.py"
@@ -165,7 +165,8 @@ def test_the_map_in_the_head_is_right():
     lines = board.render("run_classify", {}).decode().split("\n")
     entries = [line.split() for line in lines[1:10] if line.startswith("#   ")]
     assert [piece for _, _, piece in entries] == [
-        "kit/boards.py", "kit/trouble.py", "kit/kpu_errors.py", "kit/screen.py", "kit/storage.py",
+        "kit/model.py", "kit/boards.py", "kit/trouble.py", "kit/kpu_errors.py", "kit/screen.py",
+        "kit/storage.py",
     ]  # fmt: skip
     for _, span, piece in entries:
         first, last = (int(number) for number in span.strip(":").split("-"))
@@ -193,6 +194,18 @@ def test_only_what_a_script_uses_of_the_kit_is_in_it(tmp_path, monkeypatch):
     (tmp_path / "kit/a.py").write_text(kit + "print(outer())\n")
     with pytest.raises(ValueError, match="only imports and defines"):
         board.render("s", {})
+
+
+def test_comments_of_the_kit_stay_in_the_project(tmp_path, monkeypatch):
+    (tmp_path / "kit").mkdir()
+    kit = '# About.\ndef f():\n    # Why.\n    return "# no comment"  # one letter\n'
+    (tmp_path / "kit/a.py").write_text(kit)
+    script = "# Kept.\nSETTINGS = {}\nfrom kit.a import f\n\nprint(f())\n"
+    (tmp_path / "s.py").write_text(script)
+    monkeypatch.setattr(board, "BOARD_DIR", tmp_path)
+    text = board.render("s", {}).decode()
+    assert "# Kept." in text and 'return "# no comment"  # one letter' in text
+    assert "About" not in text and "Why" not in text
 
 
 def test_a_kit_name_defined_twice_is_refused(tmp_path, monkeypatch):
