@@ -5,7 +5,7 @@
 # screen. Pictures, Pascal VOC XML and labels.txt go to /sd/maixforge/<name>/.
 #
 # What you may change:
-#   name           of the data set when classes.txt does not say it
+#   name           of the data set; "" takes it from classes.txt ("# name: ...")
 #   classes        how many classes (class1, class2 ...) there are without classes.txt
 #   size           width and height of the pictures: (224, 224), (240, 240) or (320, 240); the last
 #                  needs more memory than a Cube has left
@@ -18,7 +18,7 @@
 #   mirror, flip   of the camera, left-right and upside-down
 #   camera         which one, on boards with two (0 is the usual one)
 SETTINGS = {
-    "name": "dataset",
+    "name": "",
     "classes": 5,
     "size": (224, 224),
     "quality": 90,
@@ -41,10 +41,11 @@ from kit.boxes import Boxes
 from kit.desk import COAL, COLOURS, FAINT, INK, NIGHT, SLATE, SUN, Desk
 from kit.keys import Keys
 from kit.menu import choose
+from kit.names import clean_name, read_names
 from kit.pairs import Pairs
 from kit.screen import AMBER, GREEN, RED, show_message
-from kit.storage import SPARE, card_present, card_trouble, exists, free_bytes, read_lines
-from kit.storage import remount_card, size_text, wait_for_card
+from kit.storage import SPARE, card_present, card_trouble, free_bytes, remount_card
+from kit.storage import size_text, wait_for_card
 from kit.touch import Touch
 from kit.trouble import CameraTrouble, CardTrouble, explain, print_trouble
 from kit.wheel import ADD, MODES, Wheel
@@ -54,21 +55,6 @@ CLASSES = "/sd/classes.txt"
 BUTTONS = ("CLASS", "UNDO", "SAVE", "MORE")
 REACH = 14  # pixels a finger may be away from a corner
 NOTHING, OTHER = "Nothing here: save", "Take another picture"
-
-
-def read_classes():
-    # Name of the data set and the classes; classes.txt is only ever text.
-    name, classes = SETTINGS["name"], []
-    if exists(CLASSES):
-        for line in read_lines(CLASSES):
-            if line.startswith("# name:"):
-                name = line[7:].strip() or name
-            elif line[0] != "#":
-                classes.append(line)
-    if not classes:
-        classes = ["class%d" % (n + 1) for n in range(SETTINGS["classes"])]
-    safe = "".join([c if c.isalpha() or c.isdigit() or c in "-_" else "_" for c in name])
-    return safe or "dataset", classes
 
 
 def words(text, columns):
@@ -108,7 +94,8 @@ class Collector:
     def open(self):
         if not wait_for_card(CARD_WAIT_MS):
             raise CardTrouble("No SD card", "Put in a card: FAT32 with an MBR partition table.")
-        name, classes = read_classes()
+        name, classes, notes = read_names(CLASSES, SETTINGS["classes"])
+        name = clean_name(SETTINGS["name"] or name) or "dataset"
         self.pairs = Pairs("/sd/maixforge/" + name)
         self.pairs.open(classes)
         self.name = name
@@ -123,13 +110,13 @@ class Collector:
         self.wheel = Wheel(self.boxes, self.labels, len(self.names))
         self.wheel.set(MODES.index("SAVE") if self.saving else 0)
         self.free = free_bytes("/sd")
-        rows = self.pairs.leftovers()
+        rows = notes + self.pairs.leftovers()
         gc.collect()
         for row in rows:
             print("maixforge:", row)
         if rows and rows != self.said:
             self.said = rows
-            show_message("Left as it is", rows + ["", "Press a key."], AMBER)
+            show_message("Please note", rows + ["", "Press a key."], AMBER)
             self.wait_for_key(8000)
 
     def ask(self, title, items):

@@ -153,9 +153,9 @@ class Pairs:
             found = [n for n in range(NUMBERS) if self.marks[n] in wanted]
             if found:
                 some = ", ".join([str(n) for n in found[:8]])
-                rows.append("%s: %s%s" % (text, some, " ..." if len(found) > 8 else ""))
+                rows.append("%s (kept): %s%s" % (text, some, " ..." if len(found) > 8 else ""))
         if self.odd:
-            rows.append("Other files: %s" % ", ".join(self.odd[:4]))
+            rows.append("Other files (kept): %s" % ", ".join(self.odd[:4]))
         return rows
 
     def save(self, picture, quality, objects):

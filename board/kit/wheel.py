@@ -6,7 +6,7 @@ from kit.boxes import travel
 
 MODES = ("LEFT", "TOP", "RIGHT", "BOTTOM", "CLASS", "SAVE", "ADD", "MOVE X", "MOVE Y", "MORE")
 ACTS = {4: "class", 5: "save", 6: "a box", 9: "menu"}  # mode -> what a hold does
-PARTS = {0: 0, 1: 1, 2: 2, 3: 3, 7: 4, 8: 5}  # mode -> part of the box
+PART_OF = {0: 0, 1: 1, 2: 2, 3: 3, 7: 4, 8: 5}  # mode -> part of the box
 CLASS = 4
 ADD = 6
 HOLD_MS = 300  # a shorter press is a tap
@@ -26,7 +26,7 @@ class Wheel:
         self.gone = 0
 
     def part(self):
-        return PARTS.get(self.mode)
+        return PART_OF.get(self.mode)
 
     def turn(self, step):
         # Modes that have nothing to work on are passed over.

@@ -265,10 +265,10 @@ def test_odd_and_orphaned_files_are_reported_and_kept(collector):
     hands = Hands(ONE).tap()
     one_box(hands.wait(200)).hold(1000)
     result = virtual.run(collector, card=card, keys=hands.keys, until_ms=hands.now + 500)
-    for text in ("Pictures without boxes: 7, 20", "Boxes without picture: 9"):
+    for text in ("Pictures without boxes (kept): 7, 20", "Boxes without picture (kept): 9"):
         assert f"maixforge: {text}" in result.stdout
     page = next(frame for frame in result.frames if frame.says("Press a key."))
-    assert page.says("Left as it is", "without boxes: 7, 20", "without picture: 9", "IMG_0001.JPG")
+    assert page.says("Please note", "boxes (kept): 7, 20", "picture (kept): 9", "IMG_0001.JPG")
     for name, data in odd.items():
         if name not in ("labels.txt", "~new.jpg"):
             assert result.files[HOME + name] == data
@@ -286,12 +286,15 @@ def test_classes_without_a_file_of_them(collector):
 
 
 def test_hostile_class_names_are_only_text(collector):
-    card = {"classes.txt": b'# name: ../../x y\n"; import uos #\n<b>&amp;\n%s%d\nCAT\ncat\n\xff\n'}
-    hands = one_box(Hands(ONE)).hold(1000)
+    card = {"classes.txt": b'# name: ../x y\n"; import uos #\nR&B\n%s%d\nCAT\ncat\n\xff\n'}
+    hands = one_box(Hands(ONE, 10_000)).hold(1000)  # what was changed is told first
     result = virtual.run(collector, card=card, keys=hands.keys, until_ms=hands.now + 500)
-    home = "maixforge/______x_y/"
-    labels = result.files[home + "labels.txt"].decode().split()
-    assert labels == ['";_import_uos_#', "<b>&amp;", "%s%d", "CAT", "?"]
+    assert any(frame.says("Please note", "Twice: cat") for frame in result.frames)
+    (path,) = [name for name in result.files if name.endswith("labels.txt")]
+    home = path[: -len("labels.txt")]
+    assert home.startswith("maixforge/") and home.count("/") == 2 and ".." not in home
+    labels = result.files[path].decode().split()
+    assert len(labels) == 5 and labels[1:4] == ["R&B", "%s%d", "CAT"]
     assert objects(result.files[home + "xml/1.xml"])[0][0] == labels[0]
 
 

@@ -16,10 +16,10 @@ from test_collect_detect import HOME, THREE
 from host.deploy.board import render
 from host.emulator import board as virtual
 
-CLASSES = {"classes.txt": b"# name: pets\nR&B <cat>\nguinea pig\ndog\n"}
-LABELS = ["R&B_<cat>", "guinea_pig", "dog"]
+CLASSES = {"classes.txt": b"# name: pets\nR&B cat\nguinea pig\ndog\n"}
+LABELS = ["R&B_cat", "guinea_pig", "dog"]
 BOXES = {
-    1: [("R&B_<cat>", 8, 6, 217, 220), ("guinea_pig", 11, 1, 224, 224)],
+    1: [("R&B_cat", 8, 6, 217, 220), ("guinea_pig", 11, 1, 224, 224)],
     2: [],
     3: [("guinea_pig", 1, 1, 214, 224)],
 }
