@@ -95,10 +95,11 @@ def test_classifier_says_what_the_simulator_says(model, pictures, tmp_path):
     labels = b"nut\nscrew\nwasher\n"
     boot = render("run_classify", {"threshold": 0.0})
     rig = start({"boot.py": boot, "m.kmodel": model, "labels.txt": labels}, pictures)
-    rig.wait_for('{"frame":', more=5, seconds=400)
+    rig.wait_for('{"frame":', times=6, seconds=400)
     rig.screen().save(tmp_path / "lcd.png")
     expected = kmodel.simulate(model, np.stack([np.asarray(p) for p in pictures]))[0]
-    said = [json.loads(line) for line in rig.text.splitlines() if line.startswith('{"frame"')][:5]
+    lines = [line for line in rig.text.split("\r\n")[:-1] if line.startswith('{"frame"')]
+    said = [json.loads(line) for line in lines[:5]]
     shown = [expected[min(at, len(pictures) - 1)] for at in range(5)]
     # The camera may give one frame before the script takes its first.
     fits = [
@@ -123,7 +124,7 @@ def test_collector_saves_pictures_with_the_boot_key(pictures):
     rig.press(BOOT_KEY, 1000)  # next class
     rig.run_ms(500)
     rig.press(BOOT_KEY, 200)
-    rig.wait_for('"saved"')
+    rig.wait_for('"saved"', times=2)
     files = card_files(rig)
     saved = sorted(path for path in files if path.endswith(".jpg"))
     assert [Path(path).parts[-2:] for path in saved] == [("nut", "1.jpg"), ("screw", "1.jpg")]

@@ -65,15 +65,14 @@ class Rig:
         """What the board printed."""
         return self.printed.decode("ascii", "replace")
 
-    def wait_for(self, text: str, seconds: float = 120, more: int = 1) -> None:
-        """Run until `text` was printed `more` times from now on.
+    def wait_for(self, text: str, times: int = 1, seconds: float = 120) -> None:
+        """Run until `text` was printed `times` times since the start.
 
         Raises:
             AssertionError: it did not come within `seconds` of real time.
         """
-        start = len(self.printed)
         wanted = text.encode()
-        why = self.chip.run(lambda: self.printed.count(wanted, start) >= more, seconds)
+        why = self.chip.run(lambda: self.printed.count(wanted) >= times, seconds)
         assert why == "until", f"{why} while waiting for {text!r}:\n{self.text[-3000:]}"
 
     def run_ms(self, ms: int, seconds: float = 120) -> None:
@@ -93,7 +92,7 @@ class Rig:
         """Type a line at the REPL; return what it printed."""
         start = len(self.printed)
         self.chip.uarths.type(line.encode() + b"\r")
-        self.wait_for("\n>>> ")
+        self.wait_for(PROMPT.decode(), self.printed.count(PROMPT) + 1)
         return self.printed[start:].decode("ascii", "replace")
 
     def screen(self, width: int = 320, height: int = 240) -> Image.Image:
