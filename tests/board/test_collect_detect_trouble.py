@@ -260,6 +260,6 @@ def test_twenty_pictures_need_no_more_memory_than_four(collector):
 
 
 @pytest.mark.slow
-def test_a_thousand_pictures_in_the_same_memory(collector):
-    few, thousand = high_marks(collector, 500)
-    assert thousand - few < 3000
+def test_a_hundred_pictures_in_the_same_memory(collector):
+    few, hundred = high_marks(collector, 60)
+    assert hundred - few < 1000
