@@ -38,14 +38,15 @@ import time
 import uos
 from kit.boards import key_pins, start_camera, start_screen, take_picture
 from kit.boxes import Boxes
-from kit.desk import COAL, COLOURS, FAINT, INK, NIGHT, SLATE, SUN, Desk
+from kit.desk import COLOURS, Desk
 from kit.keys import Keys
 from kit.menu import choose
 from kit.names import clean_name, read_names
 from kit.pairs import Pairs
+from kit.rows import edit_rows, live_rows, on_finger
 from kit.screen import AMBER, GREEN, RED, show_message
 from kit.storage import SPARE, card_present, card_trouble, free_bytes, remount_card
-from kit.storage import size_text, wait_for_card
+from kit.storage import wait_for_card
 from kit.touch import Touch
 from kit.trouble import CameraTrouble, CardTrouble, explain, print_trouble
 from kit.wheel import ADD, MODES, Wheel
@@ -53,15 +54,7 @@ from kit.wheel import ADD, MODES, Wheel
 CARD_WAIT_MS = 3000
 CLASSES = "/sd/classes.txt"
 BUTTONS = ("CLASS", "UNDO", "SAVE", "MORE")
-REACH = 14  # pixels a finger may be away from a corner
 NOTHING, OTHER = "Nothing here: save", "Take another picture"
-
-
-def words(text, columns):
-    # As many whole words as there is room for.
-    while len(text) > columns or text.endswith(":"):
-        text = text[: text.rfind(" ")]
-    return text
 
 
 class Collector:
@@ -173,7 +166,7 @@ class Collector:
             if wants_picture:
                 self.freeze(frame)
                 return
-            rows = self.live_rows()
+            rows = live_rows(self, SETTINGS["boxes_wanted"])
             if self.desk.over:
                 self.desk.write(rows)
             self.desk.picture(frame)
@@ -199,31 +192,6 @@ class Collector:
         if event[1] in ("long", "longer") or event[1] == "short" and event[0] != "enter":
             return "MENU"
         return "take" if event[1] == "short" else ""
-
-    def live_rows(self):
-        state = "%d pictures" % self.pairs.pictures
-        ink = INK
-        if self.noted and time.ticks_diff(time.ticks_ms(), self.noted_ms) < 2000:
-            state, ink = self.noted, GREEN
-        if self.touch.driver:
-            help = ["touch: take"]
-        elif len(self.names) > 1:
-            help = [self.names["enter"] + " take", self.names["next"] + " menu"]
-        else:
-            help = ["tap: take", "hold: menu"]
-        if self.desk.rows < 3:
-            text = state.replace("pictures", "pics") + " " + " ".join(help)
-            return [(words(text, self.desk.columns), ink, SLATE)]
-        rows = [(self.name, INK, SLATE), (state, ink, NIGHT)]
-        rows += [(row, SUN, NIGHT) for row in help]
-        room = max(0, self.desk.rows - len(rows) - 1)
-        for label in self.labels[:room]:
-            count = "%d/%d" % (self.pairs.counts.get(label, 0), SETTINGS["boxes_wanted"])
-            space = self.desk.columns - len(count) - 1
-            text = label[:space] + " " * (self.desk.columns - len(label[:space]) - len(count))
-            rows.append((text + count, self.colours[label], NIGHT))
-        rows.append((size_text(self.free) + " free", FAINT, NIGHT))
-        return rows
 
     def live_menu(self):
         items = ["Go on", "Nothing here: take it", "Finish"]
@@ -284,41 +252,12 @@ class Collector:
 
     def on_event(self, event):
         if event[0] in ("touch", "drag", "up"):
-            return self.on_finger(event[0], event[1], event[2])
+            return on_finger(self, event[0], event[1], event[2])
         if event[1] == "press":
             self.wheel.press(event[0])
         elif event[1] == "short":
             return self.wheel.tap(event[0])
         return False
-
-    def on_finger(self, what, x, y):
-        boxes = self.boxes
-        if what == "touch":
-            self.button = self.desk.button(x, y)
-            self.pull = None
-            self.start = self.desk.pixel(x, y)
-            return False
-        if self.button:
-            if what == "up":
-                self.do(self.button)
-            return what == "up"
-        x, y = self.desk.pixel(x, y)
-        far = max(abs(x - self.start[0]), abs(y - self.start[1])) >= SETTINGS["least_box"]
-        if self.pull is None and far:
-            # A drag: a corner of this box is moved, or a new box begins.
-            boxes.remember()
-            self.pull = boxes.opposite_corner(self.start[0], self.start[1], REACH)
-            if not self.pull:
-                self.pull = self.start
-                if not boxes.items or boxes.box()[5]:
-                    boxes.add(self.label)
-        if self.pull:
-            boxes.stretch(self.pull[0], self.pull[1], x, y)
-            return True
-        if what == "up":
-            index = boxes.touched(x, y)
-            boxes.active = index if index >= 0 else boxes.active
-        return what == "up"
 
     def do(self, what):
         boxes = self.boxes
@@ -372,41 +311,12 @@ class Collector:
     def draw(self):
         part = self.wheel.part()
         edge = () if part is None else (part,) if part < 4 else (0, 1, 2, 3)
-        rows = self.edit_rows()
+        rows = edit_rows(self)
         if self.desk.over:
             self.desk.write(rows)
         self.desk.boxes(self.clean, self.frame, self.boxes, self.colours, edge)
         self.desk.write(rows)
         gc.collect()
-
-    def edit_rows(self):
-        desk, boxes, mode = self.desk, self.boxes, MODES[self.wheel.mode]
-        help = self.wheel.help(self.names)
-        if desk.rows < 3:
-            return [(words(mode + " " + " ".join(help), desk.columns), SUN, SLATE)]
-        rows = [("drag a box", INK, NIGHT)] if self.touch.driver else []
-        if desk.rows >= len(MODES) + 6 + self.desk.touch:
-            for name in MODES:
-                here = name == mode
-                rows.append((name, COAL if here else FAINT, SUN if here else NIGHT))
-        else:
-            rows.append((mode, COAL, SUN))
-        if desk.rows > len(MODES) + 6:
-            rows.append(("", INK, NIGHT))
-        rows += [(row, SUN, NIGHT) for row in help]
-        box = boxes.box()
-        if box:
-            left, top, right, bottom, label, _ = box
-            rows += [
-                (label, self.colours[label], NIGHT),
-                ("box %d/%d" % (boxes.active + 1, len(boxes.items)), INK, NIGHT),
-                ("%dx%d" % (right - left + 1, bottom - top + 1), FAINT, NIGHT),
-                ("at %d,%d" % (left + 1, top + 1), FAINT, NIGHT),
-            ]
-        else:
-            rows.append(("no box", INK, NIGHT))
-        return rows
-
 
     def run(self):
         self.open()
