@@ -79,9 +79,9 @@ class Card:
             self.at = self.classes.index(current) if current in self.classes else 0
             self.root = "/sd/maixforge/" + name
             make_folders(self.root)
-            self.probe()
             self.counts = [self.count(label) for label in self.classes]
             self.mend()
+            self.probe()
             self.free = free_bytes("/sd")
         except OSError as error:
             raise card_trouble(error)

@@ -223,14 +223,18 @@ def read_bytes(path):
 
 def mend_draft(draft, twins):
     # Without power between the two writes of a rename, a draft and its final file share their
-    # clusters: removing the one would free the other's. Both are removed, and written anew.
+    # clusters: removing the one would free the other's. Both are removed, and written anew. The
+    # final name goes first: it shall never stand for half a picture, should the power go again.
     if not exists(draft):
         return
-    data = read_bytes(draft)
+    try:
+        data = read_bytes(draft)
+    except OSError:  # its clusters are free already: the power went while it was mended
+        data = b""
     for twin in twins:
         if data and exists(twin) and uos.stat(twin)[6] == len(data) and read_bytes(twin) == data:
+            uos.remove(twin)
             uos.remove(draft)
-            remove(twin)
             with open(draft, "wb") as target:
                 target.write(data)
             uos.rename(draft, twin)
