@@ -35,7 +35,7 @@ MESSAGES: dict[str, Message] = {
     ),
     "sim_card_large": Message(
         N_("The folder is too large for a virtual card."),
-        "{size} MB",
+        N_("{size} MB"),
         N_("at most {limit} MB"),
         N_("Name a folder with less in it."),
     ),
