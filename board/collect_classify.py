@@ -243,7 +243,7 @@ class Collector:
     def take(self, picture):
         try:
             path = self.save(picture)
-        except (CardTrouble, MemoryError) as error:
+        except (Trouble, MemoryError) as error:
             if isinstance(error, CardTrouble) and not is_full(error):
                 raise
             self.burst = 0

@@ -3,7 +3,7 @@
 import gc
 import time
 import uos
-from kit.trouble import CardTrouble
+from kit.trouble import CardTrouble, Trouble
 
 FOLDER = 0x4000  # a folder's type in ilistdir() and stat()
 CARD_FULL = "Card is full"
@@ -113,7 +113,7 @@ def make_folders(path):
             if exists(folder):
                 name = folder.split("/")[-1]
                 advice = "Rename or delete it on a computer: a folder must be called so."
-                raise CardTrouble("A file is called " + name, advice, "", folder)
+                raise Trouble("A file is called " + name, advice, "", folder)
             raise card_trouble(error, folder)
 
 

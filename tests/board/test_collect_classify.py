@@ -365,7 +365,7 @@ def test_a_hostile_list_is_only_text():
 
 def test_a_file_called_like_a_class(collector):
     card = {**CARD, HOME + "cat": b"a file"}
-    result = collect(collector, Hands(ONE).tap(), card=card)
+    result = collect(collector, Hands(ONE).tap().wait(3000), card=card)
     assert result.last.says("A file is called cat", "Rename or delete it")
     assert result.files[HOME + "cat"] == b"a file"
 
