@@ -1,7 +1,8 @@
 """The collector card: the files that turn a board with an SD card into a labelling camera.
 
-boot.py is the collector itself, rendered with its settings, so it starts when the board does.
-classes.txt holds the data set's name and the class names; README.txt says which key does what.
+boot.py holds the settings and starts the collector, which lies beside it, compiled (collect.mpy);
+where this computer cannot compile it, boot.py is the collector itself. classes.txt holds the data
+set's name and the class names; README.txt says which key does what.
 """
 
 from __future__ import annotations
@@ -11,12 +12,15 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..files import write_zip
+from . import compiled
 from .board import render
 from .collector_readme import readme
 
 Task = Literal["classify", "detect"]
 
 SCRIPTS: dict[Task, str] = {"classify": "collect_classify", "detect": "collect_detect"}
+MODULE = "collect"
+"""What boot.py imports: collect.mpy."""
 WANTED: dict[Task, str] = {"classify": "minimum", "detect": "boxes_wanted"}
 """The setting that says up to how many pictures or boxes of a class the screen counts."""
 
@@ -54,7 +58,7 @@ class Collector:
 def build(collector: Collector, out: Path) -> Path:
     """Write the zip for the card's root to `out` (whole or not at all) and return `out`.
 
-    Equal collectors give equal bytes.
+    Equal collectors give equal bytes on computers that have mpy-cross, and on those that have not.
     """
     write_zip(out, dict(files(collector)))
     return out
@@ -63,14 +67,14 @@ def build(collector: Collector, out: Path) -> Path:
 def files(collector: Collector) -> dict[str, bytes]:
     """Return every file of the card by name."""
     return {
-        "boot.py": boot_script(collector),
+        **compiled.files(script(collector), MODULE),
         "classes.txt": classes_text(collector),
         "README.txt": readme(collector, BOARDS[collector.board]),
     }
 
 
-def boot_script(collector: Collector) -> bytes:
-    """Return boot.py: ASCII, self-contained, its settings as plain data."""
+def script(collector: Collector) -> bytes:
+    """Return the collector: ASCII, self-contained, its settings as plain data."""
     settings: dict[str, Any] = {
         "board": collector.board,
         "rotation": collector.rotation,

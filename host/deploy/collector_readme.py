@@ -17,8 +17,8 @@ Board: {board}
 Classes: {classes}
 
 1. Card
-   Copy boot.py and classes.txt to the root of an SD card (FAT32, MBR partition table, 32 GB or
-   less), put the card into the board, press reset. The board shows what its camera sees.
+   Copy all files to the root of an SD card (FAT32, MBR partition table, 32 GB or less), put the
+   card into the board, press reset. The board shows what its camera sees.
 
 2. Keys
 {keys}
@@ -53,7 +53,7 @@ CHINESE = """\
 类别：{classes}
 
 1. SD 卡
-   把 boot.py 和 classes.txt 复制到 SD 卡根目录（FAT32，MBR 分区表，不超过 32 GB），
+   把所有文件复制到 SD 卡根目录（FAT32，MBR 分区表，不超过 32 GB），
    插入开发板后按复位键。屏幕显示摄像头画面。
 
 2. 按键

@@ -7,6 +7,7 @@ import pytest
 
 from host.config import Settings
 from host.deploy import collector as room
+from host.deploy import compiled
 from host.errors import UserError
 from host.jobs.collect import order, split_names
 
@@ -28,7 +29,9 @@ def codes(*words, **more):
 def test_every_board_has_its_card(task, board, tmp_path):
     card = made(task, board=board)
     with zipfile.ZipFile(room.build(card, tmp_path / "card.zip")) as archive:
-        assert sorted(archive.namelist()) == ["README.txt", "boot.py", "classes.txt"]
+        compiled_too = ["collect.mpy"] if compiled.available() else []
+        names = ["README.txt", "boot.py", "classes.txt", *compiled_too]
+        assert sorted(archive.namelist()) == names
         text = archive.read("README.txt").decode("utf-8-sig")
         boot = archive.read("boot.py")
     again = room.build(made(task, board=board), tmp_path / "again.zip")
@@ -52,7 +55,7 @@ def test_classes_txt_has_the_name_and_one_class_a_line():
 
 
 def test_settings_reach_boot_py():
-    boot = room.boot_script(made(wanted=77, rotation=2, mirror=True, flip=True))
+    boot = room.files(made(wanted=77, rotation=2, mirror=True, flip=True))["boot.py"]
     for line in ('"minimum": 77', '"rotation": 2', '"mirror": True', '"flip": True'):
         assert line.replace('"', "'").encode() in boot
 
