@@ -72,7 +72,8 @@ def card(
     from .deploy import card as room  # noqa: PLC0415
 
     if bool(package) == bool(values["classes"]):
-        raise click.UsageError("Give --package ZIP, or --classes for a collector.")
+        text = N_("Give --package ZIP, or --classes for a collector, and not both.")
+        raise click.UsageError(terminal.tr(text))
     files = room.read_package(package) if package else _collector_files(**values)
     here = room.inspect(folder)
     found = room.problems(here, files)
@@ -84,8 +85,9 @@ def card(
     replaced = [one.name for one in changes if one.what == "replaced"]
     _ask(terminal, replaced, asks=bool(replaced or not here.mounted) and not yes)
     wanted = {one.name: files[one.name] for one in changes if one.what != "same"}
-    with terminal.progress(N_("Write the card")) as bar:
-        room.write(here, wanted, lambda done, total: bar.update(done / max(total, 1)))
+    if wanted:
+        with terminal.progress(N_("Write the card")) as bar:
+            room.write(here, wanted, lambda done, total: bar.update(done / total))
     words = {"new": N_("new"), "same": N_("there already"), "replaced": N_("replaced")}
     rows = [(one.name, f"{one.bytes:,}", terminal.tr(words[one.what])) for one in changes]
     terminal.table([N_("file"), N_("bytes"), ""], rows)

@@ -43,6 +43,8 @@ def run_board(terminal: Terminal, script: str, out: Path, **options: Any) -> Non
     """
     from .emulator import board as virtual  # noqa: PLC0415
 
+    if options["card"] and options["no_card"]:
+        raise click.UsageError(terminal.tr(N_("--card and --no-card contradict each other.")))
     setup = _setup(options)
     result = virtual.run(_script(script), check=False, timeout=600, **setup)
     written, gone = _write(out, result, setup["card"] or {})
@@ -89,8 +91,6 @@ def _script(name: str) -> bytes:
 def _setup(options: dict[str, Any]) -> dict[str, Any]:
     from .emulator.board import inputs  # noqa: PLC0415
 
-    if options["card"] and options["no_card"]:
-        raise click.UsageError("--card and --no-card contradict each other")
     board = BOARDS[options["board"]]
     files = inputs.read_card(options["card"]) if options["card"] else {}
     model, until_ms = options["model"], round(options["seconds"] * 1000)

@@ -25,7 +25,8 @@ class Terminal:
         self.as_json = as_json
         self.language = language or default_language()
         self.tr = translator(self.language)
-        self.console = Console(stderr=True, highlight=False)
+        # Names of files are no markup: "[b].py", and "ms:key:press" has no emoji in it.
+        self.console = Console(stderr=True, highlight=False, markup=False, emoji=False)
 
     def result(self, value: Mapping[str, Any]) -> None:
         """Print the result object (with `--json` only)."""
@@ -34,13 +35,13 @@ class Terminal:
 
     def say(self, text: str, **values: object) -> None:
         """Print a line for people, in their language."""
-        self.console.print(self.tr(text).format(**values), markup=False, soft_wrap=True)
+        self.console.print(self.tr(text).format(**values), soft_wrap=True)
 
     def findings(self, findings: Iterable[Finding]) -> None:
         """Print findings, errors first."""
         for finding in sorted(findings, key=lambda one: list(MARKS).index(one.severity)):
-            self.console.print(MARKS[finding.severity], end=" ")
-            self.console.print(describe(finding, self.language), markup=False, soft_wrap=True)
+            self.console.print(MARKS[finding.severity], end=" ", markup=True)
+            self.console.print(describe(finding, self.language), soft_wrap=True)
 
     def failed(self, error: UserError) -> None:
         """Print an error for people and, with `--json`, as the one object."""
@@ -66,11 +67,11 @@ class Terminal:
     def progress(self, what: str) -> Iterator[Bar]:
         """Show a progress bar while the block runs."""
         columns = (
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             TextColumn("{task.percentage:>3.0f} %"),
             TimeElapsedColumn(),
-            TextColumn("{task.fields[detail]}"),
+            TextColumn("{task.fields[detail]}", markup=False),
         )
         with Progress(*columns, console=self.console) as progress:
             yield Bar(progress, self.tr(what))

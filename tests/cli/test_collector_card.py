@@ -52,10 +52,12 @@ def test_replacing_needs_a_yes(tmp_path):
     assert made["files"]["boot.py"] == "replaced"
     again = json.loads(maixforge(*words, answer="").stdout)
     assert set(again["files"].values()) == {"same"}
+    assert "%" not in maixforge(*words[:-1], answer="").stderr  # nothing to write, no bar
 
 
 def test_wrong_usage_and_wrong_names(tmp_path):
-    assert "--package" in maixforge("card", tmp_path, code=2).stderr
+    assert "Give --package ZIP" in maixforge("card", tmp_path, code=2).stderr
+    assert "请给出 --package" in maixforge("--lang", "zh", "card", tmp_path, code=2).stderr
     done = maixforge("collector", "--classes", "a,#b", "-o", tmp_path / "x.zip", "--json", code=1)
     assert json.loads(done.stdout)["error"] == "collector_class_taken"
     assert not (tmp_path / "x.zip").exists()

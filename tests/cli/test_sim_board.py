@@ -103,6 +103,7 @@ def test_what_cannot_be_done_is_said(tmp_path, arguments, code, language):
         main, ["--lang", language, "sim", "board", *arguments, "-o", str(tmp_path / "out")]
     )
     assert done.exit_code == 1 and code in done.output
+    assert ("ms:key:press" in done.output) == (code == "sim_keys")  # and no emoji of a key
 
 
 def test_folders_that_cannot_be_a_card_or_a_camera(tmp_path):

@@ -130,11 +130,35 @@ MESSAGES: dict[str, Message] = {
         needed=N_("an empty folder, a new one, or one that MaixForge wrote"),
         fix=N_("Choose another folder with -o."),
     ),
+    "path_unusable": Message(
+        what=N_("The file or folder cannot be used."),
+        found="{reason}",
+        needed="",
+        fix=N_("Check the path, that you may read or write there, and that the disk is not full."),
+    ),
+    "kmodel_no_boxes": Message(
+        what=N_("The model does not answer with YOLOv2 boxes."),
+        found=N_("{values} values"),
+        needed=N_("the last convolution's map: 5 * (5 + classes) channels"),
+        fix=N_("Leave --anchors out, or name the model that they belong to."),
+    ),
+    "labels_not_text": Message(
+        what=N_("The labels cannot be read."),
+        found="{reason}",
+        needed=N_("a text file in UTF-8, one label a line"),
+        fix=N_("Save the labels as UTF-8, or name another file."),
+    ),
     "internal_error": Message(
         what=N_("MaixForge has a fault here; your files are untouched."),
         found="{reason}",
         needed="",
         fix=N_("Run it again with --verbose and report what it prints."),
+    ),
+    "library_missing": Message(
+        what=N_("A library that this needs is not installed."),
+        found="",
+        needed=N_("what pyproject.toml lists"),
+        fix=N_("Run make setup, or pip install with requirements/run.txt; see docs/install.md."),
     ),
     "anchors_invalid": Message(
         what=N_("The anchors cannot be used."),
