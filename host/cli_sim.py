@@ -74,13 +74,23 @@ def run_board(terminal: Terminal, script: str, out: Path, **options: Any) -> Non
 
 
 def _script(name: str) -> bytes:
-    """Return one file for the board: a bundled one as it is, a script of the project rendered."""
-    from .deploy import board  # noqa: PLC0415
+    """Return one file for the board: a bundled one as it is, a script of the project rendered.
+
+    A collector card's boot.py, whose program is bytecode of MicroPython 1.11, becomes the script
+    that was compiled: the virtual board's MicroPython is younger and reads no such bytecode.
+    """
+    from .deploy import board, collector  # noqa: PLC0415
 
     path = Path(name)
     known = board.scripts()
     if path.is_file() and board.BOARD_DIR not in path.resolve().parents:
-        return path.read_bytes()
+        script, module = path.read_bytes(), path.with_name(f"{collector.MODULE}.mpy")
+        if f"\n    import {collector.MODULE}\n".encode() not in script or not module.is_file():
+            return script
+        try:
+            return collector.readable(script, module.read_bytes())
+        except (ValueError, SyntaxError, KeyError, TypeError) as error:
+            raise UserError("sim_compiled", name, reason=str(error)) from error
     stem = path.resolve().relative_to(board.BOARD_DIR).as_posix() if path.is_file() else name
     stem = stem.removesuffix(".py")
     if stem not in known:

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from ..files import write_zip
 from . import compiled
-from .board import render
+from .board import render, settings
 from .collector_readme import readme
 
 Task = Literal["classify", "detect"]
@@ -75,14 +75,30 @@ def files(collector: Collector) -> dict[str, bytes]:
 
 def script(collector: Collector) -> bytes:
     """Return the collector: ASCII, self-contained, its settings as plain data."""
-    settings: dict[str, Any] = {
+    values: dict[str, Any] = {
         "board": collector.board,
         "rotation": collector.rotation,
         "mirror": collector.mirror,
         "flip": collector.flip,
         WANTED[collector.task]: collector.wanted,
     }
-    return render(SCRIPTS[collector.task], settings)
+    return render(SCRIPTS[collector.task], values)
+
+
+def readable(boot: bytes, module: bytes) -> bytes:
+    """Return the script that the boot.py and the collect.mpy of a card stand for.
+
+    Raises:
+        ValueError: it is not what this version of MaixForge compiles, or it cannot compile here.
+        SyntaxError: boot.py is no Python.
+    """
+    given = compiled.settings(boot)
+    for name in SCRIPTS.values():
+        if settings(name).keys() == given.keys():
+            text = render(name, given)
+            if compiled.files(text, MODULE).get(f"{MODULE}.mpy") == module:
+                return text
+    raise ValueError("another version made this card")
 
 
 def classes_text(collector: Collector) -> bytes:

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 SETTINGS_MODULE = "maixforge_settings"
 MPY_VERSION = 4
@@ -35,16 +36,19 @@ if "/sd" not in sys.path:
     sys.path.insert(0, "/sd")
 try:
     import {name}
-except ImportError as error:
-    # The only thing that can go wrong here; everything else the program shows by itself.
+except Exception as error:  # of loading it; what goes wrong in the program it shows by itself
     import lcd
+    import time
     from board import board_info
 
-    text = "{name}.mpy is missing: copy all files to the card"
-    print("maixforge:", text, error)
+    print("maixforge: {name}.mpy does not load:", type(error).__name__, error)
     lcd.init(type=3 if hasattr(board_info, "BUTTON_A") else 1)  # 3: M5StickV
-    lcd.draw_string(4, 20, "{name}.mpy is missing")
-    lcd.draw_string(4, 40, "Copy all files to the card")
+    lcd.draw_string(4, 20, "{name}.mpy does not load:")
+    lcd.draw_string(4, 40, (str(error) or "no reason known")[:28])
+    lcd.draw_string(4, 60, "Copy all files to the card")
+    lcd.draw_string(4, 80, "or flash a newer MaixPy v1")
+    while True:  # were boot.py to end, main.py would paint over it
+        time.sleep_ms(100)
 """
 
 
@@ -64,25 +68,34 @@ def split(script: bytes, name: str) -> tuple[bytes, bytes]:
         ValueError: the script has no SETTINGS.
     """
     text = script.decode("ascii")
-    node = next(
-        (
-            node
-            for node in ast.parse(text).body
-            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "SETTINGS"
-        ),
-        None,
-    )
-    if node is None or node.end_lineno is None:
-        raise ValueError("the script has no SETTINGS")
+    node = _settings_node(text)
     lines = text.split("\n")
     above = lines[: node.lineno - 1]
     about = [line for line in above if line.startswith("#") and not _is_map(line)]
-    settings = "\n".join(lines[node.lineno - 1 : node.end_lineno]).split("=", 1)[1].strip()
+    end = node.end_lineno or node.lineno
+    settings = "\n".join(lines[node.lineno - 1 : end]).split("=", 1)[1].strip()
     # Blank lines instead, so that line numbers in error messages stay those of the script.
-    gap = [""] * (node.end_lineno - node.lineno)
-    body = [*above, f"from {SETTINGS_MODULE} import SETTINGS", *gap, *lines[node.end_lineno :]]
+    gap = [""] * (end - node.lineno)
+    body = [*above, f"from {SETTINGS_MODULE} import SETTINGS", *gap, *lines[end:]]
     boot = BOOT.format(name=name, about="\n".join(about), settings=settings, module=SETTINGS_MODULE)
     return boot.encode("ascii"), "\n".join(body).encode("ascii")
+
+
+def settings(boot: bytes) -> dict[str, Any]:
+    """Return the settings that a script or a boot.py holds.
+
+    Raises:
+        ValueError: it has none, or they are no plain data.
+        SyntaxError: it is no Python.
+    """
+    return ast.literal_eval(_settings_node(boot.decode("ascii")).value)
+
+
+def _settings_node(text: str) -> ast.Assign:
+    for node in ast.parse(text).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "SETTINGS":
+            return node
+    raise ValueError("the script has no SETTINGS")
 
 
 def _is_map(line: str) -> bool:

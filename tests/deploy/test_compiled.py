@@ -57,6 +57,29 @@ def test_without_the_compiler_boot_py_is_the_script(monkeypatch):
 @pytest.mark.parametrize("name", ["BIT", "CUBE", "M5STICKV", "AMIGO_TFT"])
 def test_a_missing_module_is_told_on_the_screen(name):
     boot, _ = compiled.split(SCRIPT, "collect")
-    result = virtual.run(boot, card={}, board=getattr(virtual, name))
-    assert result.last.says("collect.mpy is missing", "Copy all files to the card")
-    assert "collect.mpy is missing" in result.stdout
+    result = virtual.run(boot, card={}, board=getattr(virtual, name), until_ms=2000)
+    assert result.last.says("collect.mpy does not load:", "Copy all files to the card")
+    assert result.last.says("no module named 'collect'")
+    assert "collect.mpy does not load: ImportError" in result.stdout
+    assert result.ms >= 2000, "the message stays; else main.py would paint over it"
+
+
+@pytest.mark.skipif(not virtual.available(), reason="no MicroPython on this platform")
+def test_a_module_that_the_firmware_does_not_take_is_told():
+    boot, _ = compiled.split(SCRIPT, "collect")
+    # The virtual board's MicroPython reads no .mpy: a module with 1.11's error stands for it.
+    card = {"collect.py": b"raise ValueError('incompatible .mpy file')"}
+    result = virtual.run(boot, card=card, until_ms=2000)
+    assert result.last.says("does not load:", "incompatible .mpy", "newer MaixPy v1")
+
+
+@pytest.mark.skipif(not virtual.available(), reason="no MicroPython on this platform")
+def test_boot_py_hands_its_settings_to_the_module():
+    # As source, for the same reason; that MaixPy 1.11 reads the bytecode is tests/emulator's.
+    boot, source = compiled.split(SCRIPT, "collect")
+    card = {"collect.py": source, "classes.txt": b"# name: pets\ncat\ndog\n"}
+    keys = [(1500, 16, 0), (1600, 16, 1)]
+    result = virtual.run(boot, card=card, keys=keys, until_ms=3000)
+    assert result.ended == "returned" and "maixforge: stopped" in result.stdout
+    assert "maixforge/pets/cat/1.jpg" in result.files
+    assert result.last.says("76 to go")

@@ -15,6 +15,12 @@ MESSAGES: dict[str, Message] = {
         N_("a .py file, or one of: {names}"),
         N_("Check the name."),
     ),
+    "sim_compiled": Message(
+        N_("The virtual board cannot run this card's compiled program."),
+        "{reason}",
+        N_("a card made by this version of MaixForge"),
+        N_("Make the card anew, or run collect_classify or collect_detect by name."),
+    ),
     "sim_keys": Message(
         N_("A key press cannot be read."),
         "{found}",

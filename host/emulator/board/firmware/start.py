@@ -51,17 +51,29 @@ def install_modules():
     sys.modules["utime"] = sys.modules["time"] = standard.Time()
     sys.modules["machine"] = standard.make_machine()
     real_import = builtins.__import__
-    known = builds.modules(machine.config["build"])
+    known, ours = builds.modules(machine.config["build"]), set(sys.modules)
 
     def checked_import(name, *rest):
         top = name.split(".")[0]
-        if top not in known:
+        of_script = top in sys.modules and top not in ours
+        if top not in known and not of_script and not lies_on_path(top):
             raise ImportError("no module named '%s'" % name)
         if top in builds.NOT_HERE:
             refuse("the virtual board has no module %s" % top)
         return real_import(name, *rest)
 
     builtins.__import__ = checked_import
+
+
+def lies_on_path(name):
+    # Whether a script's own module is on the card (or the flash), as source.
+    for folder in sys.path:
+        try:
+            os.stat((folder + "/" if folder else "") + name + ".py")
+            return True
+        except OSError:
+            pass
+    return False
 
 
 def take_memory():
