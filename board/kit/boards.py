@@ -70,8 +70,11 @@ def switch_on_backlight(pin):
     GPIO(GPIO.GPIO0, GPIO.OUT).value(0)
 
 
+QVGA = (320, 240)  # the camera's frame, which the models' sizes are cut from
+
+
 def start_camera(window, mirror, flip, choice=0):
-    # QVGA is the frame that the models' sizes are cut from; reset() clears mirror and flip.
+    # reset() clears mirror and flip.
     # choice: which of two cameras (0 finds one, 1 OV, 2 GC, 3 MT).
     try:
         if choice:
@@ -80,7 +83,8 @@ def start_camera(window, mirror, flip, choice=0):
             sensor.reset()
         sensor.set_pixformat(sensor.RGB565)
         sensor.set_framesize(sensor.QVGA)
-        sensor.set_windowing(window)
+        if tuple(window) != QVGA:
+            sensor.set_windowing(tuple(window))
         if mirror:
             sensor.set_hmirror(1)
         if flip:

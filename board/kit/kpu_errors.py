@@ -1,12 +1,12 @@
-# What the error codes of KPU.load mean, and what to do about each.
+# What the errors of KPU.load, KPU.forward and KPU.run_yolo2 mean, and what to do about each.
 from kit.trouble import Trouble
 
 KPU_ADVICE = {
     2001: ("Bad model address", "Use boot.py and m.kmodel of the same package."),
     2002: (
         "Model not readable",
-        "This firmware reads kmodel V3 and found none. On the card: copy m.kmodel again. In the"
-        " flash: flash the kfpkg again, the address must be the one in boot.py.",
+        "No kmodel V3 there. Card: copy m.kmodel again. Flash: flash the kfpkg again, to the"
+        " address in boot.py.",
     ),
     2003: ("Model damaged", "Copy m.kmodel to the card again, or flash the kfpkg again."),
     2004: ("Model is for another board", "It is sealed with another board's key."),
@@ -23,15 +23,24 @@ KPU_ADVICE = {
 }
 
 
-def kpu_code(error):
-    # "[MAIXPY]kpu: load error:2002, ERR_..." -> 2002; None when the text names no code.
-    text = str(error)
-    at = text.find("error:")
-    digits = text[at + 6 : at + 10]
-    return int(digits) if at >= 0 and digits.isdigit() else None
-
-
 def explain_kpu(error, source):
-    code = kpu_code(error)
+    # Of "[MAIXPY]kpu: load error:2002, ERR_NAME: more" small screens show what is between.
+    text = str(error).strip()
+    print("maixforge:", text)
+    at = text.find("error:")
+    if at >= 0:
+        text = text[at:].split(": ")[0]
+    code = int(text[6:10]) if text[6:10].isdigit() else 0
     title, advice = KPU_ADVICE.get(code, ("Cannot load the model", "Copy the package again."))
-    return Trouble(title, advice, "", "Model: %s" % source, "KPU says: %s" % str(error).strip())
+    return Trouble(title, advice, "", "Model: %s" % source, "KPU says: %s" % text)
+
+
+def explain_run(error, size):
+    said = str(error).strip()
+    if "img format" in said:
+        said = "boot.py gives it %dx%d. KPU says: %s" % (size + (said,))
+        advice = "Use boot.py and m.kmodel of the same package."
+        return Trouble("Model wants other pictures", advice, "", said)
+    code = 2006 if "region_layer" in said else 2007 if "first layer" in said else 2008
+    title, advice = KPU_ADVICE[code]
+    return Trouble(title, advice, "", "KPU says: %s" % said)

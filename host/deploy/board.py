@@ -1,9 +1,10 @@
 """Board scripts made whole: one file each, kit pieces inlined, settings filled in as plain data.
 
 A script in `board/` may say `from kit.x import y`; `render` puts the text of `board/kit/x.py` in
-that place, because a board runs one file. What a script does not use of the kit is left out: the
-board compiles the file in a heap of 512 KiB. The top of the script holds `SETTINGS = {...}`, which
-`render` replaces with a literal of the given values: nothing from outside ever becomes code.
+that place, because a board runs one file. What a script does not use of the kit is left out, and
+so are the kit's comments: the board compiles the file in a heap of 512 KiB. The top of the script
+holds `SETTINGS = {...}`, which `render` replaces with a literal of the given values: nothing from
+outside ever becomes code.
 
 `python -m host.deploy.board DIR` writes every script with its default settings (`make board`).
 """
@@ -11,10 +12,12 @@ board compiles the file in a heap of 512 KiB. The top of the script holds `SETTI
 from __future__ import annotations
 
 import ast
+import io
 import math
 import re
 import subprocess
 import sys
+import tokenize
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -97,7 +100,7 @@ def _source(name: str) -> str:
 def _inlined(name: str, done: set[str]) -> Iterator[tuple[str, str]]:
     """Yield (line, the file it is from) of the file `name` with its kit imports replaced."""
     done.add(name)
-    for line in _source(name).rstrip("\n").split("\n"):
+    for line in _lines(name):
         wanted = KIT_IMPORT.fullmatch(line)
         if not wanted:
             yield line, name
@@ -110,6 +113,21 @@ def _inlined(name: str, done: set[str]) -> Iterator[tuple[str, str]]:
             yield f"# ---- {piece}", piece
             yield from _inlined(piece, done)
             yield f"# ---- end of {piece}", piece
+
+
+def _lines(name: str) -> list[str]:
+    """Return the lines of a file; of a kit piece those that are more than a comment."""
+    source = _source(name)
+    lines = source.rstrip("\n").split("\n")
+    if not name.startswith("kit/"):
+        return lines
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    comments = {
+        token.start[0]
+        for token in tokens
+        if token.type == tokenize.COMMENT and not token.line[: token.start[1]].strip()
+    }
+    return [line for number, line in enumerate(lines, 1) if number not in comments]
 
 
 def _top_level_names(source: str) -> set[str]:
@@ -205,7 +223,9 @@ def _with_map(text: str, lines: list[tuple[str, str]]) -> str:
     """Put a header on top that says which lines come from which file of the project."""
     pieces = [origin for origin in dict.fromkeys(o for _, o in lines) if origin.startswith("kit/")]
     header = 2 + len(pieces)
-    rows = ["# Made by MaixForge from its folder board/. Lines of the shared pieces:"]
+    rows = [
+        "# Made by MaixForge from its folder board/. Lines of the shared pieces (commented there):"
+    ]
     for piece in pieces:
         own = [number for number, (_, origin) in enumerate(lines, 1) if origin == piece]
         rows.append(f"#   {header + own[0]}-{header + own[-1]}: {piece}")

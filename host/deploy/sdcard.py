@@ -50,6 +50,7 @@ def boot_script(package: Package) -> bytes:
         "flash_address": MODEL_ADDRESS,
         "input": package.input_size,
         "window": camera_window(package.input_size),
+        "labels": package.labels,
         "threshold": float(options.threshold),
         "board": options.board,
         "rotation": options.rotation,

@@ -129,6 +129,21 @@ def test_a_broken_start_picture_is_no_reason_to_stop(boot, card):
         assert result.last.says("dog")
 
 
+def test_labels_of_the_settings_are_used_without_labels_txt(card):
+    hostile = ['it\'s "quoted"', "}\nimport uos\n{", "\u732b", "x" * 200, "'" * 3]
+    boot = render("run_classify", {"labels": hostile})
+    one_each = iter([list(row) for row in np.eye(5)] + [[1, 0, 0, 0, 0]] * 99)
+    labels = card.pop("labels.txt")
+    result = virtual.run(boot, card=card, kpu=lambda _: next(one_each))
+    assert [line["label"] for line in result.json_lines()[:5]] == hostile
+    assert result.files == card
+    result = virtual.run(boot, card={**card, "labels.txt": labels}, kpu=DOG)
+    assert result.last.says("dog", "85%")
+    model = {0x300000: card["m.kmodel"]}  # all in the flash, without a card
+    result = virtual.run(boot, card=None, flash_models=model, kpu=(0, 0, 0, 1, 0), until_ms=5000)
+    assert result.json_lines()[-1]["label"] == "x" * 200
+
+
 # The card
 
 
@@ -140,7 +155,7 @@ def test_a_late_card_is_waited_for(boot, card):
 
 def test_no_card(boot):
     result = virtual.run(boot, card=None, until_ms=6000)
-    assert result.last.says("No SD card", "FAT32", "press reset")
+    assert result.last.says("No SD card", "FAT32", "goes on by itself")
     assert 3000 <= result.last.ms < 3600
     assert "maixforge: No SD card" in result.stdout
 
@@ -201,7 +216,7 @@ def test_a_model_that_is_too_large_for_this_boards_memory(boot, card):
 
 def test_labels_and_outputs_must_match(boot, card):
     result = virtual.run(boot, card=card, kpu=(0.5, 0.5))
-    assert result.last.says("labels.txt has 3 labels, the model has 2 classes.")
+    assert result.last.says("There are 3 labels, the model has 2 classes.")
     assert result.models == 0
 
 
@@ -223,8 +238,37 @@ def test_no_camera(boot, card):
 def test_a_camera_that_stops(boot, card):
     result = virtual.run(boot, card=card, kpu=DOG, camera_dies_ms=1500)
     assert "dog" in result.texts
-    assert result.last.says("Camera gives no picture", "Sensor timeout!")
+    assert any(f.says("Camera gives no picture", "Sensor timeout!") for f in result.frames)
+    assert result.last.says("No camera", "Reset Failed")
     assert result.models == 0
+
+
+def test_camera_and_card_put_right_without_a_reset(boot, card):
+    result = virtual.run(
+        boot, card=card, kpu=DOG, camera_dies_ms=1500, camera_back_ms=4000, until_ms=8000
+    )
+    assert any(f.says("No camera") for f in result.frames)
+    assert result.last.says("dog", "85%") and result.last.ms > 5000
+    assert len(result.loaded) == 1  # the model stayed
+    result = virtual.run(boot, card=card, kpu=DOG, card_at_ms=7000, until_ms=15_000)
+    assert any(f.says("No SD card") for f in result.frames)
+    assert result.last.says("dog", "85%")
+
+
+def test_without_a_model_a_card_with_one_is_waited_for(card):
+    boot = render("run_classify", {"labels": ["cat", "dog", "bird"]})
+    result = virtual.run(boot, card=card, kpu=DOG, card_at_ms=7000, until_ms=15_000)
+    assert any(f.says("No model", "in the flash at 0x300000", "FAT32") for f in result.frames)
+    assert "load error:2002" in result.stdout
+    assert result.last.says("dog", "85%")
+
+
+def test_a_card_that_is_pulled_too_early_is_waited_for(boot, card):
+    result = virtual.run(
+        boot, card=card, kpu=DOG, card_out_ms=1, card_back_ms=4000, until_ms=12_000
+    )
+    assert any(f.says("labels.txt is missing") for f in result.frames)
+    assert result.last.says("dog", "85%")
 
 
 def test_no_memory_for_the_camera_frame(boot, card):

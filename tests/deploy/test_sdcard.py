@@ -59,11 +59,11 @@ def test_options_reach_boot_py(make):
     options = BoardOptions("cube", 1, True, True, 0.75, False)
     text = sdcard.boot_script(make(options=options, name='It\'s "mine"')).decode("ascii")
     names: dict = {}
-    exec(text.split("\nimport gc\n")[0], names)
+    exec(text.split("\nimport ")[0], names)
     assert names["SETTINGS"] == {
         "model": "/sd/m.kmodel", "flash_address": 0x300000, "input": (224, 224),
-        "window": (224, 224), "threshold": 0.75, "board": "cube", "rotation": 1, "mirror": True,
-        "flip": True, "json": False, "title": 'It\'s "mine"',
+        "window": (224, 224), "labels": ("cat", "dog", "bird"), "threshold": 0.75, "board": "cube",
+        "rotation": 1, "mirror": True, "flip": True, "json": False, "title": 'It\'s "mine"',
     }  # fmt: skip
 
 
