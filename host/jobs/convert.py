@@ -18,6 +18,7 @@ from ..kmodel.colours import Colours
 from ..kmodel.from_onnx import from_onnx
 from ..kmodel.from_tflite import from_tflite
 from ..kmodel.graph import Graph
+from ..kmodel.keras2 import of_keras2
 from ..kmodel.tidy import with_scaling
 from .tryout import read_picture
 
@@ -107,7 +108,7 @@ def read_network(path: Path) -> Graph:
 def _from_keras(path: Path) -> Graph:
     from ..trainer.load import load_keras  # noqa: PLC0415 - loads TensorFlow
 
-    model = load_keras(path)
+    model = load_keras(path, of_keras2)
     shape = getattr(model, "input_shape", None)
     sizes = shape[1:] if isinstance(shape, tuple) and len(shape) == 4 else (0,)
     if not all(sizes) or sizes[-1] not in (1, 3):

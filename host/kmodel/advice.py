@@ -15,7 +15,7 @@ _AFTER = "the network without this operation; do it in the script behind KPU.for
 _INSTEAD = {
     **dict.fromkeys(
         ("Conv2DTranspose", "ConvTranspose", "TRANSPOSE_CONV", "RESIZE_BILINEAR", "DepthToSpace",
-         "DEPTH_TO_SPACE", "ResizeBilinear"), _UP),
+         "DEPTH_TO_SPACE", "ResizeBilinear", "image.resize", "nn.conv2d_transpose"), _UP),
     **dict.fromkeys(
         ("LayerNormalization", "GroupNormalization", "InstanceNormalization", "LpNormalization",
          "LRN", "RMSNormalization", "UnitNormalization", "L2_NORMALIZATION",
@@ -39,6 +39,7 @@ _INSTEAD = {
         "an activation that the converter writes as one operation, such as ReLU or hard swish"),
     "MIRROR_PAD": "padding with zeros",
     "Lambda": "layers of Keras; code inside a file is not run",
+    "TensorFlowOpLayer": "layers of Keras, or the network as TFLite or ONNX",
     "Conv1D": "Conv2D with a 1x1 or 3x3 kernel",
     "Conv3D": "Conv2D with a 1x1 or 3x3 kernel",
     "groups": "ordinary (groups=1) or depthwise convolution (groups = channels)",

@@ -258,30 +258,6 @@ def _dense(build: Builder, op: KerasOp) -> Value:
     return build.dense(op.name, op.value, w, rest[0] if rest else None)
 
 
-def _lambda(build: Builder, op: KerasOp) -> Value:
-    """An operation in a file of Keras 2, by its TensorFlow name."""
-    function = op.config["function"]
-    kind = TENSORFLOW.get(function, "")
-    if not kind:
-        raise refuse(op.name, f"tf.{function}", instead_of(function, TENSORFLOW))
-    return HANDLERS[kind](build, KerasOp(op.name, kind, op.inputs, op.layer))
-
-
-TENSORFLOW = {
-    "__operators__.add": "Add",
-    "math.add": "Add",
-    "math.divide": "TrueDivide",
-    "math.multiply": "Multiply",
-    "math.sigmoid": "Sigmoid",
-    "math.subtract": "Subtract",
-    "math.tanh": "Tanh",
-    "math.truediv": "TrueDivide",
-    "nn.relu": "Relu",
-    "nn.relu6": "Relu6",
-    "nn.silu": "Silu",
-}
-"""Of Keras 2's TFOpLambda: what it is called in Keras 3."""
-
 HANDLERS: dict[str, Callable[[Builder, KerasOp], Value]] = {
     **dict.fromkeys((
         "ActivityRegularization", "AlphaDropout", "Dropout", "GaussianDropout", "GaussianNoise",
@@ -337,7 +313,6 @@ HANDLERS: dict[str, Callable[[Builder, KerasOp], Value]] = {
     "Softplus": _activation("softplus"),
     "Softsign": _activation("softsign"),
     "Subtract": sum_of(-1.0),
-    "TFOpLambda": _lambda,
     "Tanh": _activation("tanh"),
     "TrueDivide": div,
     "UpSampling2D": _resize,

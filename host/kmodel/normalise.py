@@ -56,6 +56,9 @@ class Builder:
         """Add a node that reads `values`; its value has the axes of the first."""
         if any(any(value.pads) for value in values):
             raise refuse(name, "padding not before a convolution", "a 3x3 convolution behind it")
+        if any("b" in value.axes for value in values):
+            found = f"{op} of a map that is split into boxes"
+            raise refuse(name, found, "the split at the end; the script reads it plane by plane")
         unique = name
         while unique in self.nodes or not unique:
             unique = f"{unique}:{op}"

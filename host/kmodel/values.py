@@ -22,10 +22,12 @@ class Value:
         node: the node that makes it; "" is the picture.
         sizes: height, width, channels.
         axes: what the file's axes are: "c", "h", "w", "1" (an axis of size one), "v" (a
-            flattened map), "p" (all pixels, in rows); "H" and "W" are repeated already, where the
-            file still has a reshape to come.
+            flattened map), "p" (all pixels, in rows), "b" and "d" (the channels as boxes and what
+            each box has); "H" and "W" are repeated already, where the file still has a reshape to
+            come.
         order: the order in which the values of "v" come.
         pads: zeros that the next convolution has to put around it.
+        boxes: the size of the axis "b".
     """
 
     node: str
@@ -33,6 +35,7 @@ class Value:
     axes: str
     order: str = "hwc"
     pads: Pads = NO_PADS
+    boxes: int = 1
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -40,6 +43,7 @@ class Value:
         height, width, channels = self.sizes
         known = {"1": 1, "h": height, "w": width, "c": channels, "v": math.prod(self.sizes)}
         known |= {"p": height * width, "H": height, "W": width}
+        known |= {"b": self.boxes, "d": channels // self.boxes}
         return tuple(known[axis] for axis in self.axes)
 
     @property
@@ -93,6 +97,11 @@ def reshape(name: str, value: Value, shape: Sequence[int]) -> Value:
         return replace(value, axes="pc")  # a dense layer on every pixel
     if value.axes == "pc" and wanted == [1, *value.sizes]:
         return replace(value, axes="1hwc")
+    place = value.axes.find("c")
+    split = [*value.shape[:place], *wanted[place : place + 2], *value.shape[place + 1 :]]
+    if "h" in value.axes and wanted == split and math.prod(split) == math.prod(value.shape):
+        axes = value.axes.replace("c", "bd")
+        return replace(value, axes=axes, boxes=wanted[place])
     if any(value.pads) or math.prod(wanted) != math.prod(value.shape):
         raise refuse(name, f"reshape of {value.shape} to {tuple(wanted)}", "as many values")
     long = [axis for axis, size in enumerate(wanted) if size > 1] or [len(wanted) - 1]

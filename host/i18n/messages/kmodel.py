@@ -146,6 +146,15 @@ MESSAGES: dict[str, Message] = {
         needed=N_("a float network: .keras, .h5, .onnx or .tflite"),
         fix=N_("Export it again, and copy the whole file."),
     ),
+    "kmodel_weights_only": Message(
+        what=N_("The file holds weights only, not the network they belong to."),
+        found=N_("an .h5 file without the configuration of a model"),
+        needed=N_("the whole model, as model.save writes it"),
+        fix=N_(
+            "Build the network in Python, call model.load_weights with this file, then "
+            'model.save("m.keras"), and compile m.keras.'
+        ),
+    ),
     "kmodel_already_quantized": Message(
         what=N_("The network is already quantized; export the float model."),
         found=N_("{found}"),
