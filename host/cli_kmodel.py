@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from .command import ExistingPath, PathType, command, fit_option, json_option
 from .i18n import N_
 from .terminal import Terminal
+
+if TYPE_CHECKING:
+    from .kmodel.diff import ArrayChange, Change
 
 
 @click.group()
@@ -78,14 +82,25 @@ def _numbers(one: float | list[float]) -> str:
 @json_option
 @command
 def simulate(terminal: Terminal, model: Path, images: tuple[Path, ...], **options: Any) -> None:
-    """Run IMAGES through a kmodel V3 exactly as a K210 would, and show what it answers."""
+    """Run IMAGES (or folders) through a kmodel V3 exactly as a K210 would; show its answers."""
     from .jobs.tryout import try_out  # noqa: PLC0415
 
     answers = try_out(model, images, **options)
     for answer in answers:
+        if "map" in answer:
+            terminal.say(
+                N_("{image}: a map of {shape} values, {least:.3g} to {most:.3g}"),
+                image=answer["image"],
+                shape="x".join(map(str, answer["map"])),
+                least=min(answer["output"]),
+                most=max(answer["output"]),
+            )
+            continue
         found = answer.get("boxes", [answer] if "score" in answer else [])
         texts = [f"{one['label']} {one['score']:.3f}" for one in found]
         terminal.say("{image}: {texts}", image=answer["image"], texts=", ".join(texts) or "-")
+    if any("map" in answer for answer in answers):
+        terminal.say(N_("If this is a YOLOv2 model, name its --anchors to see boxes."))
     terminal.result({"images": answers})
 
 
@@ -109,11 +124,12 @@ def info(terminal: Terminal, model: Path) -> None:
             (terminal.tr(N_("estimated ms a picture")), f"{found['ms']:.1f}"),
         ])  # fmt: skip
         terminal.table(
-            [N_("firmware"), N_("RAM for models"), N_("fits")],
+            [N_("firmware"), N_("RAM for models"), N_("known as"), N_("fits")],
             [
                 (
                     one["name"],
                     f"{one['budget']:,}",
+                    terminal.tr(BASES[one["basis"]]),
                     terminal.tr(N_("yes") if one["fits"] else N_("no")),
                 )
                 for one in found["firmware"]
@@ -127,6 +143,11 @@ def info(terminal: Terminal, model: Path) -> None:
 LAYER_COLUMNS = (
     "#", N_("layer"), N_("input"), N_("output"), "M MAC", N_("KPU lines"), "kB", "ms",
 )  # fmt: skip
+BASES = {
+    "measured": N_("measured"),
+    "published": N_("published"),
+    "estimate": N_("our estimate"),
+}
 
 
 @kmodel.command()
@@ -141,13 +162,21 @@ def diff(terminal: Terminal, a: Path, b: Path, images: tuple[Path, ...]) -> None
 
     found = compare(a, b, images)
     for change in found.header:
-        terminal.say("{what}: {a} -> {b}", what=change.what, a=change.a, b=change.b)
+        terminal.say("{change}", change=_change(terminal, change))
     for layer in found.layers:
-        here = "-" if layer.a is None else layer.a
-        there = "-" if layer.b is None else layer.b
-        changes = "; ".join(f"{one.what} {one.a} -> {one.b}" for one in layer.changes)
-        terminal.say("{a} | {b}  {kind}: {what}", a=here, b=there, kind=layer.kind, what=changes)
+        inside, outside = ("x".join(map(str, shape)) for shape in layer.shapes)
+        what = "; ".join(_change(terminal, one) for one in layer.changes) or terminal.tr(
+            N_("only in A") if layer.b is None else N_("only in B")
+        )
+        here, there = ("-" if one is None else one for one in (layer.a, layer.b))
+        terminal.say("{a} | {b}  {kind} {inside} -> {outside}: {what}", a=here, b=there,
+                     kind=layer.kind, inside=inside, outside=outside, what=what)  # fmt: skip
     for one in found.outputs:
+        if one.largest is None or one.mean is None or one.same_answer is None:
+            a_values, b_values = one.values
+            terminal.say(N_("Answers cannot be compared: {a} and {b} values"),
+                         a=a_values, b=b_values)  # fmt: skip
+            continue
         terminal.say(
             N_("Answers: up to {largest} apart, {mean} on average; {same} % the same class"),
             largest=f"{one.largest:.4g}",
@@ -157,6 +186,27 @@ def diff(terminal: Terminal, a: Path, b: Path, images: tuple[Path, ...]) -> None
     if found.same_bytes:
         terminal.say(N_("Both files are the same, byte by byte."))
     terminal.result(found.as_dict())
+
+
+HEADER = {
+    "file bytes": N_("file, bytes"),
+    "layers": N_("layers"),
+    "main memory": N_("main memory, bytes"),
+    "outputs": N_("outputs, place and bytes"),
+    "lowest line": N_("lowest line of KPU RAM"),
+}
+
+
+def _change(terminal: Terminal, one: Change | ArrayChange) -> str:
+    from .kmodel.diff import ArrayChange  # noqa: PLC0415
+
+    what = terminal.tr(HEADER.get(one.what, one.what))
+    if isinstance(one, ArrayChange):
+        text = terminal.tr(N_("{what}: {differ} of {values} differ, by up to {largest:g}"))
+        return text.format(**asdict(one) | {"what": what})
+    a, b = (", ".join("{}+{}".format(*pair) for pair in side) if one.what == "outputs" else side
+            for side in (one.a, one.b))  # fmt: skip
+    return f"{what}: {a} -> {b}"
 
 
 @kmodel.command("plot")

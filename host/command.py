@@ -54,11 +54,6 @@ def _last_resort(error: Exception) -> UserError:
     missing = error.name if isinstance(error, ModuleNotFoundError) else None
     if missing and missing.partition(".")[0] != "host":
         return UserError("library_missing", missing)
-    return UserError("internal_error", reason=f"{type(error).__name__}: {error}")
-
-
-def _told(error: Exception) -> UserError:
-    """Return what to say: a path that the system refuses is not a fault of ours."""
     if isinstance(error, OSError) and error.filename is not None:
         path = error.filename2 or error.filename
         return UserError("path_unusable", str(path), reason=error.strerror or str(error))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from .i18n import N_, catalogue, translator
@@ -77,6 +78,16 @@ class UserError(Exception):
 
     def __str__(self) -> str:
         return "\n".join(describe(finding) for finding in self.findings)
+
+
+@contextmanager
+def naming(path: str) -> Iterator[None]:
+    """Put `path` to the findings of the block that name no place themselves."""
+    try:
+        yield
+    except UserError as error:
+        found = (replace(one, path=one.path or path) for one in error.findings)
+        raise UserError.of(found) from error
 
 
 def describe(finding: Finding, language: str = "en") -> str:

@@ -10,7 +10,7 @@ import numpy as np
 
 from .. import kmodel
 from ..deploy import firmware
-from ..errors import UserError
+from ..errors import naming
 from ..kmodel.describe import (
     V3,
     LayerError,
@@ -22,9 +22,8 @@ from ..kmodel.describe import (
 from ..kmodel.diff import Difference, diff
 from ..kmodel.plot import plot
 from .result_types import LayerRow
-from .tryout import read_picture
+from .tryout import find_pictures, read_model, read_picture
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp")
 PICTURES = 16
 """Most pictures that are looked at."""
 ERROR_PICTURES = 4
@@ -39,18 +38,17 @@ def inspect(path: Path) -> dict[str, Any]:
     Returns:
         `kind` for every known file ("kmodel V3", "kmodel V5 (...)", "encrypted ..."). Of a kmodel
         V3 also `file_bytes`, `main_memory`, `ram_bytes`, `kpu_ram` (its peak, bytes), `ms`,
-        `layers` (`LayerInfo` as mappings) and `firmware` (name, budget, fits).
+        `layers` (`LayerInfo` as mappings) and `firmware` (name, budget, basis, fits).
 
     Raises:
         UserError: the file is broken, or not a kmodel at all.
     """
-    data = path.read_bytes()
+    data = read_model(path)
     kind = kind_of(data)
-    if kind != V3:
-        if kind.startswith(OTHER_KINDS):
-            return {"kind": kind}
-        kmodel.info(data)  # says what is wrong
-    model, facts = kmodel.read(data), kmodel.info(data)
+    if kind != V3 and kind.startswith(OTHER_KINDS):
+        return {"kind": kind}
+    with naming(path.name):
+        model, facts = kmodel.read(data), kmodel.info(data)
     rows = layer_table(model)
     return {
         "kind": kind,
@@ -64,6 +62,7 @@ def inspect(path: Path) -> dict[str, Any]:
             {
                 "name": one.name,
                 "budget": one.model_bytes,
+                "basis": one.basis,
                 "fits": firmware.fits(facts.ram_bytes, one),
             }
             for one in firmware.known()
@@ -77,10 +76,13 @@ def compare(a: Path, b: Path, images: Iterable[Path]) -> Difference:
     Raises:
         UserError: one is not a whole kmodel V3, or a picture cannot be read.
     """
-    first = a.read_bytes()
+    files = read_model(a), read_model(b)
+    for path, data in zip((a, b), files, strict=True):
+        with naming(path.name):
+            kmodel.info(data)
     chosen = find_pictures(images)[:PICTURES]
-    pictures = _pictures(first, chosen) if chosen else None
-    return diff(first, b.read_bytes(), pictures)
+    pictures = _pictures(files[0], chosen) if chosen else None
+    return diff(*files, pictures)
 
 
 def draw(
@@ -95,8 +97,9 @@ def draw(
     Raises:
         UserError: not a whole kmodel V3, or one that was not made from the float model.
     """
-    data = path.read_bytes()
-    errors = ()
+    data, errors = read_model(path), ()
+    with naming(path.name):
+        kmodel.info(data)
     if float_folder and calibration:
         found = find_pictures([calibration])
         step = max(1, len(found) // ERROR_PICTURES)
@@ -147,22 +150,6 @@ def layer_rows(data: bytes, errors: Sequence[LayerError]) -> list[LayerRow]:
             }
         )
     return rows
-
-
-def find_pictures(places: Iterable[Path]) -> list[Path]:
-    """Return the picture files among `places` and in folders among them, sorted.
-
-    Raises:
-        UserError: `pictures_missing`: a folder has none.
-    """
-    found: list[Path] = []
-    for place in places:
-        files = sorted(place.rglob("*")) if place.is_dir() else [place]
-        pictures = [one for one in files if one.suffix.lower() in SUFFIXES or one == place]
-        if not pictures:
-            raise UserError("pictures_missing", place.name)
-        found += pictures
-    return found
 
 
 def _pictures(data: bytes, paths: list[Path], fit: Any = "crop") -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,8 +10,11 @@ import numpy as np
 
 from .. import kmodel
 from ..datasets.prepare import load_image
-from ..errors import UserError
-from ..kmodel.region import ANCHORS, decode
+from ..errors import UserError, naming
+from ..kmodel.region import ANCHORS, Detection, decode
+from ..kmodel.v3 import MAX_FILE
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp")
 
 
 def try_out(
@@ -28,57 +31,111 @@ def try_out(
 
     Args:
         model: a kmodel V3 whose input is a colour or grey picture of any size.
-        images: picture files; brought to the model's size by `fit`.
+        images: picture files and folders of them; brought to the model's size by `fit`.
         labels: a file with one label a line; by default `labels.txt` beside the model.
         anchors: five pairs of numbers (grid cells) of a YOLOv2 model, or "".
         threshold, nms: for boxes, as `kpu.init_yolo2` takes them.
 
     Returns:
-        For each picture: "image", "output" (the raw values), and "label", "index", "score" for
-        one score a class, or "boxes" (label, score, left, top, right, bottom in pixels of the
-        model's input) when anchors are given.
+        For each picture: "image", "output" (the raw values), and one of these: "label", "index",
+        "score" where there is one score a class; "boxes" (label, score, left, top, right, bottom
+        in pixels of the model's input) when anchors are given; otherwise "map", the shape
+        (channels, height, width) of the values.
+
+    Raises:
+        UserError: not a whole kmodel V3, labels that are not its own, unusable anchors or pictures.
     """
-    simulator = kmodel.Simulator(model.read_bytes())
-    names = _labels(model, labels)
-    _, height, width = simulator.input_shape
-    boxes = _anchors(anchors) if anchors else None
+    with naming(model.name):
+        simulator = kmodel.Simulator(read_model(model))
+        size = simulator.input_shape
+    names, boxes = _labels(model, labels), _anchors(anchors) if anchors else None
     answers = []
-    for image in images:
-        raw = simulator.run(read_picture(image, simulator.input_shape, fit))[0][0]
+    for image in find_pictures(images):
+        raw = simulator.run(read_picture(image, size, fit))[0][0]
         answer: dict[str, Any] = {"image": str(image), "output": [float(one) for one in raw]}
+        shape = _map_shape(simulator.model, len(raw))
         if boxes is not None:
-            grid = simulator.model.convs[-1].registers.out_shape[1:]
-            answer["boxes"] = [
-                {
-                    "label": _name(names, one.label),
-                    "score": one.score,
-                    "left": one.left * width,
-                    "top": one.top * height,
-                    "right": one.right * width,
-                    "bottom": one.bottom * height,
-                }
-                for one in decode(raw, grid, boxes, threshold, nms)
-            ]
-        elif not names or len(names) == len(raw):
+            if shape is None or shape[0] % ANCHORS or shape[0] < ANCHORS * 6:
+                raise UserError("kmodel_no_boxes", model.name, values=len(raw))
+            found = decode(raw, shape[1:], boxes, threshold, nms)
+            answer["boxes"] = [_pixels(one, names, size) for one in found]
+        elif shape and len(names) != len(raw):
+            answer["map"] = list(shape)
+        else:
+            if names and len(names) != len(raw):
+                name = (labels or _beside(model)).name
+                raise UserError("labels_do_not_fit", name, labels=len(names), outputs=len(raw))
             best = int(np.argmax(raw))
             answer |= {"index": best, "label": _name(names, best), "score": float(raw[best])}
         answers.append(answer)
     return answers
 
 
+def _map_shape(model: kmodel.Kmodel, values: int) -> tuple[int, int, int] | None:
+    """Return channels, rows and columns where the answer is the last convolution's map."""
+    channels, rows, columns = model.convs[-1].registers.out_shape
+    whole = rows * columns > 1 and channels * rows * columns == values
+    return (channels, rows, columns) if whole else None
+
+
+def _pixels(box: Detection, names: tuple[str, ...], size: tuple[int, int, int]) -> dict[str, Any]:
+    _, height, width = size
+    return {
+        "label": _name(names, box.label),
+        "score": box.score,
+        "left": box.left * width,
+        "top": box.top * height,
+        "right": box.right * width,
+        "bottom": box.bottom * height,
+    }
+
+
+def read_model(path: Path) -> bytes:
+    """Return the bytes of a model file; of one that no firmware loads only the beginning."""
+    with path.open("rb") as file:
+        return file.read(MAX_FILE + 1)
+
+
 def read_labels(path: Path) -> tuple[str, ...]:
-    """Return the labels of a file with one label a line; empty lines do not count."""
-    lines = path.read_text("utf-8").splitlines()
+    """Return the labels of a file with one label a line; empty lines do not count.
+
+    Raises:
+        UserError: `labels_not_text`.
+    """
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise UserError("labels_not_text", path.name, reason=str(error)) from error
     return tuple(line.strip() for line in lines if line.strip())
 
 
+def _beside(model: Path) -> Path:
+    return model.with_name("labels.txt")
+
+
 def _labels(model: Path, labels: Path | None) -> tuple[str, ...]:
-    beside = labels or model.with_name("labels.txt")
-    return read_labels(beside) if beside.exists() else ()
+    file = labels or _beside(model)
+    return read_labels(file) if file.exists() else ()
 
 
 def _name(names: tuple[str, ...], index: int) -> str:
     return names[index] if index < len(names) else str(index)
+
+
+def find_pictures(places: Iterable[Path]) -> list[Path]:
+    """Return the picture files among `places` and in folders among them, sorted.
+
+    Raises:
+        UserError: `pictures_missing`: a folder has none.
+    """
+    found: list[Path] = []
+    for place in places:
+        files = sorted(place.rglob("*")) if place.is_dir() else [place]
+        pictures = [one for one in files if one.suffix.lower() in SUFFIXES or one == place]
+        if not pictures:
+            raise UserError("pictures_missing", place.name)
+        found += pictures
+    return found
 
 
 def read_picture(path: Path, shape: tuple[int, int, int], fit: Any) -> np.ndarray:

@@ -18,7 +18,7 @@ from .verify import verify
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One thing that differs. Of arrays, `a` and `b` say how many values differ and by how much."""
+    """One thing that differs."""
 
     what: str
     a: Any
@@ -26,26 +26,42 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class ArrayChange:
+    """Values that differ: how many of `values`, and the largest difference."""
+
+    what: str
+    differ: int
+    values: int
+    largest: float
+
+
+@dataclass(frozen=True, slots=True)
 class LayerChange:
-    """A pair of layers that differ; the number is None where only the other file has it."""
+    """A pair of layers that differ.
+
+    The number is None where only the other file has it; then there are no changes, and `shapes`
+    (input, output) tell which layer it is.
+    """
 
     a: int | None
     b: int | None
     kind: str
-    changes: tuple[Change, ...]
+    shapes: tuple[tuple[int, ...], tuple[int, ...]]
+    changes: tuple[Change | ArrayChange, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class OutputChange:
     """How far the answers to the same pictures are apart.
 
-    `same_answer` is the share of pictures whose largest value is at the same place.
+    `same_answer` is the share of pictures whose largest value is at the same place. Where the
+    files have different numbers of values (`values`), there is nothing to compare: all are None.
     """
 
     values: tuple[int, int]
-    largest: float
-    mean: float
-    same_answer: float
+    largest: float | None = None
+    mean: float | None = None
+    same_answer: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,19 +121,19 @@ def _layers(a: Kmodel, b: Kmodel) -> Iterator[LayerChange]:
             for i, j in zip(range(low_a, high_a), range(low_b, high_b), strict=True):
                 changes = tuple(_layer(a.layers[i], b.layers[j]))
                 if changes:
-                    yield LayerChange(i, j, rows[0][i].kind, changes)
+                    yield LayerChange(i, j, *_named(rows[0][i]), changes)
             continue
         for i in range(low_a, high_a):
-            yield LayerChange(i, None, rows[0][i].kind, (_only(rows[0][i]),))
+            yield LayerChange(i, None, *_named(rows[0][i]))
         for j in range(low_b, high_b):
-            yield LayerChange(None, j, rows[1][j].kind, (_only(rows[1][j]),))
+            yield LayerChange(None, j, *_named(rows[1][j]))
 
 
-def _only(row: LayerInfo) -> Change:
-    return Change("shapes", list(row.in_shape), list(row.out_shape))
+def _named(row: LayerInfo) -> tuple[str, tuple[tuple[int, ...], tuple[int, ...]]]:
+    return f"{row.kind} {row.pool}".strip(), (row.in_shape, row.out_shape)
 
 
-def _layer(a: Layer, b: Layer) -> Iterator[Change]:
+def _layer(a: Layer, b: Layer) -> Iterator[Change | ArrayChange]:
     if isinstance(a, ConvLayer) and isinstance(b, ConvLayer):
         yield from _fields(_conv_fields(a), _conv_fields(b))
         yield from _array("weights", a.weights, b.weights)
@@ -141,17 +157,15 @@ def _fields(a: Mapping[str, Any], b: Mapping[str, Any]) -> Iterator[Change]:
     return (Change(name, a[name], b[name]) for name in a if a[name] != b[name])
 
 
-def _array(what: str, a: np.ndarray, b: np.ndarray) -> Iterator[Change]:
-    """Say how many values differ (`a`) and the largest difference (`b`)."""
+def _array(what: str, a: np.ndarray, b: np.ndarray) -> Iterator[Change | ArrayChange]:
     if a.shape != b.shape:
-        yield Change(what, f"{a.size} values", f"{b.size} values")
+        yield Change(f"{what}, values", a.size, b.size)
         return
     with np.errstate(invalid="ignore"):
         apart = np.abs(a.astype(np.float64) - b.astype(np.float64))
     apart[(a == b) | (np.isnan(a) & np.isnan(b))] = 0  # nan and inf, too
-    count = int(np.count_nonzero(apart))
-    if count:
-        yield Change(what, f"{count} of {a.size} differ", f"by up to {apart.max():g}")
+    if count := int(np.count_nonzero(apart)):
+        yield ArrayChange(what, count, a.size, float(apart.max()))
 
 
 def _outputs(a: bytes, b: bytes, images: np.ndarray) -> Iterator[OutputChange]:
@@ -159,7 +173,7 @@ def _outputs(a: bytes, b: bytes, images: np.ndarray) -> Iterator[OutputChange]:
     for one, other in zip(*answers, strict=False):
         sizes = (one.shape[1], other.shape[1])
         if sizes[0] != sizes[1]:
-            yield OutputChange(sizes, float("inf"), float("inf"), 0.0)
+            yield OutputChange(sizes)
             continue
         apart = np.abs(one.astype(np.float64) - other)
         same = float((one.argmax(1) == other.argmax(1)).mean())

@@ -34,6 +34,9 @@ HEIGHTS = (2.3, 2.7, 1.3, 1.9)
 """Of the panels, in inches."""
 INCHES = 0.33
 """Width of a layer."""
+LONGEST_TITLE = 99
+THINNEST = 0.02
+"""Least height of a tensor, as a part of the memory: thinner ones could not be seen."""
 KPU_BYTES = LINE_BYTES * RAM_LINES
 
 
@@ -100,10 +103,15 @@ def _head(
         f"file {size / 1e6:.2f} MB",
         f"KPU RAM {peak_bytes(blocks, 'kpu') / 2**20:.2f} of 2 MiB",
     ]
-    figure.suptitle(title, x=0.012, ha="left", color=INK, fontsize=16, fontweight="bold")
-    figure.text(
+    head = figure.suptitle(
+        title[:LONGEST_TITLE], x=0.012, ha="left", color=INK, fontsize=16, fontweight="bold"
+    )
+    line = figure.text(
         0.988, 0.985, "   ·   ".join(facts), ha="right", va="top", color=QUIET, fontsize=10.5
     )
+    room = 0.96 * figure.bbox.width - line.get_window_extent().width
+    while head.get_window_extent().width > room:
+        head.set_text(f"{head.get_text().rstrip('…')[:-1]}…")
 
 
 def _plain(axes: Axes, label: str) -> None:
@@ -155,9 +163,9 @@ def _memory(
         row = shapes.get(block.label)
         colour = _family(row)[1] if row else PICTURE_COLOUR
         across = block.last + 1 - block.first
-        gap = 0.06
+        gap, height = 0.06, max(high - low, THINNEST * top)
         axes.add_patch(FancyBboxPatch(
-            (block.first + gap, low), across - 2 * gap, max(high - low, top / 250),
+            (block.first + gap, min(low, top - height)), across - 2 * gap, height,
             boxstyle="square,pad=0", facecolor=colour, edgecolor=BACK, lw=0.7, alpha=0.92,
             zorder=2))  # fmt: skip
         _inscribe(axes, block, row, (high - low) / top, (low + high) / 2)

@@ -255,9 +255,13 @@ def read(data: bytes) -> Kmodel:
     """Parse a kmodel V3.
 
     Raises:
-        UserError: not a kmodel V3, or one that is damaged; the finding says what and where.
+        UserError: not a kmodel V3, larger than `MAX_FILE`, or damaged; the finding says what
+            and where.
     """
     _check_magic(data)
+    if len(data) > MAX_FILE:
+        limit = f"{MAX_FILE:,}"
+        raise UserError("kmodel_too_large", found=f"> {limit}", limit=limit)
     head = _unpack("<7I", data, 0, N_("header"))
     _, flags, arch, count, max_start, main_memory, output_count = head
     if arch != 0 or count > MAX_LAYERS or output_count > MAX_LAYERS:
@@ -286,6 +290,9 @@ _OTHER_KINDS = {
     b"LDMS": "encrypted smodel",
     b"LDME": "encrypted emodel",
     b"\x13\x27\x00\x00": "encrypted V3 smodel",
+    b"PK\3\4": "kfpkg or zip",
+    b"\x89HDF": "Keras HDF5",
+    b"": "0 B",
 }
 
 
@@ -300,14 +307,16 @@ def _damaged(where: Where, found: str) -> UserError:
 
 
 def _check_magic(data: bytes) -> None:
-    head = bytes(data[:4])
-    if head == struct.pack("<I", VERSION):
+    head = bytes(data[:8])
+    if head[:4] == struct.pack("<I", VERSION):
         return
-    kind = _OTHER_KINDS.get(head)
-    if head == b"LDMK":  # since nncase 0.2; the version follows
-        version = struct.unpack_from("<I", data.ljust(8, b"\0"), 4)[0]
+    kind = _OTHER_KINDS.get(head[:4])
+    version = int.from_bytes(head[4:], "little")
+    if head[:4] == b"LDMK" and version > VERSION:  # since nncase 0.2; the version follows
         kind = f"kmodel V{version} (nncase {'0.2' if version == 4 else '1 or later'})"
-    raise UserError("kmodel_wrong_version", found=kind or f"first bytes {head.hex() or 'none'}")
+    elif head[4:] == b"TFL3":
+        kind = "TFLite"
+    raise UserError("kmodel_wrong_version", found=kind or f"first bytes {head.hex(' ')}")
 
 
 def _unpack(code: str, data: bytes, offset: int, where: Where) -> tuple[int, ...]:

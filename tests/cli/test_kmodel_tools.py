@@ -87,6 +87,7 @@ def test_info_of_a_kmodel(made):
     assert "depthwise 3x3" in text
     assert "32x16x16" in text
     assert "MaixPy full" in text
+    assert "measured" in text and "our estimate" in text
 
 
 def test_info_tells_other_files_apart(made, tmp_path):
@@ -100,7 +101,12 @@ def test_info_tells_other_files_apart(made, tmp_path):
         other.write_bytes(head + bytes(100))
         assert answer("info", other)["kind"].startswith(kind)
     other.write_bytes((made / "m.kmodel").read_bytes()[:-300])
-    assert answer("info", other, code=1)["error"] == "kmodel_damaged"
+    failed = answer("info", other, code=1)
+    assert (failed["error"], failed["findings"][0]["path"]) == ("kmodel_damaged", "file.kmodel")
+    other.write_bytes(b"LDMK")  # cut before its version
+    assert answer("info", other, code=1)["error"] == "kmodel_wrong_version"
+    other.write_bytes(b"\3\0\0\0" + bytes(7 << 20))
+    assert answer("info", other, code=1)["error"] == "kmodel_too_large"
     other.write_bytes(b"hello")
     assert answer("info", other, code=1)["error"] == "kmodel_wrong_version"
 
@@ -115,7 +121,63 @@ def test_diff(made):
     assert layer["a"] == layer["b"] == 0
     assert [one["what"] for one in layer["changes"]] == ["weights"]
     assert found["outputs"][0]["largest"] > 0
-    assert "weights" in maixforge(*words).stderr
+    text = maixforge(*words).stderr
+    assert "0 | 0  conv 3x3 stride 2x2 3x32x32 -> 32x16x16: weights: 20 of 864 differ, by " in text
+
+
+def test_diff_of_other_networks(made, real_kmodels, tmp_path):
+    mnist, broken = tmp_path / "mnist.kmodel", tmp_path / "broken.kmodel"
+    mnist.write_bytes(real_kmodels["mnist"])
+    found = answer("diff", mnist, made / "m.kmodel")
+    assert {(one["a"] is None, one["b"] is None) for one in found["layers"]} == {
+        (True, False), (False, True),
+    }  # fmt: skip
+    text = maixforge("diff", mnist, made / "m.kmodel").stderr
+    assert "0 | -  conv 3x3 max 2x2 1x28x28 -> 16x14x14: only in A" in text
+    assert "outputs, place and bytes: " in text and "((" not in text
+    broken.write_bytes(real_kmodels["mnist"][:-500])
+    failed = answer("diff", mnist, broken, code=1)
+    assert failed["findings"][0]["path"] == "broken.kmodel"
+
+
+def test_simulate_a_folder(made):
+    answers = answer("simulate", made / "m.kmodel", made / "pictures")["images"]
+    assert len(answers) == 12
+    assert {len(one["output"]) for one in answers} == {3}
+
+
+def test_a_map_is_no_class(made, real_kmodels, tmp_path):
+    """The face detector's answer is a map: shown as one, or as boxes."""
+    face, picture = tmp_path / "face.kmodel", made / "pictures" / "0.png"
+    face.write_bytes(real_kmodels["face"])
+    (found,) = answer("simulate", face, picture)["images"]
+    assert found["map"] == [30, 15, 20]
+    assert "label" not in found
+    text = maixforge("simulate", face, picture).stderr
+    assert "a map of 30x15x20 values" in text and "--anchors" in text
+    (found,) = answer("simulate", face, picture, "--anchors", "1 " * 10)["images"]
+    assert "boxes" in found
+    failed = answer("simulate", made / "m.kmodel", picture, "--anchors", "1 " * 10, code=1)
+    assert failed["error"] == "kmodel_no_boxes"
+
+
+def test_labels_of_another_model(made, tmp_path):
+    labels, picture = tmp_path / "names.txt", made / "pictures" / "0.png"
+    for text, code in ((b"one\ntwo\n", "labels_do_not_fit"), (b"\xff\xfe", "labels_not_text")):
+        labels.write_bytes(text)
+        failed = answer("simulate", made / "m.kmodel", picture, "--labels", labels, code=1)
+        assert (failed["error"], failed["findings"][0]["path"]) == (code, "names.txt")
+
+
+def test_paths_that_the_system_refuses(made, tmp_path):
+    model = made / "m.kmodel"
+    for words, path in (
+        (("info", tmp_path), tmp_path),
+        (("plot", model, "-o", tmp_path / "none" / "x.png"), tmp_path / "none" / "x.png"),
+        (("plot", model, "-o", tmp_path), tmp_path),
+    ):
+        failed = answer(*words, code=1)
+        assert (failed["error"], failed["findings"][0]["path"]) == ("path_unusable", str(path))
 
 
 def test_plot(made, tmp_path):

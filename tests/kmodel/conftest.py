@@ -1,8 +1,7 @@
-"""Real kmodels, pictures, and the old interpreter in which nncase runs."""
+"""Pictures, and the old interpreter in which nncase runs."""
 
 import os
 import subprocess
-import zipfile
 from pathlib import Path
 
 import nncase_run
@@ -10,19 +9,6 @@ import numpy as np
 import pytest
 
 REAL = ("face", "fruit", "mask", "mnist")
-
-
-@pytest.fixture(scope="session")
-def real_kmodels(shared):
-    """The files that nncase 0.1 made, by name; the face detector lies inside a kfpkg."""
-    folder = shared / "data" / "kmodels"
-    if not folder.is_dir():
-        pytest.skip("no real kmodels in ../shared/data/kmodels")
-    with zipfile.ZipFile(folder / "face_model_at_0x300000.kfpkg") as archive:
-        face = archive.read("facedetect.kmodel")
-    names = {"fruit": "fruit_yolov2", "mask": "mask", "mnist": "mnist"}
-    rest = {name: (folder / f"{file}.kmodel").read_bytes() for name, file in names.items()}
-    return {"face": face, **rest}
 
 
 @pytest.fixture(scope="session")

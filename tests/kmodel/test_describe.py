@@ -1,5 +1,6 @@
 """The layer table, memory over time, kinds of file, and what differs between two files."""
 
+import json
 import struct
 from dataclasses import replace
 
@@ -11,7 +12,7 @@ from small_networks import photos
 from host.errors import UserError
 from host.kmodel import read, write
 from host.kmodel.describe import kind_of, layer_table, memory_blocks, peak_bytes, pool_name
-from host.kmodel.diff import diff
+from host.kmodel.diff import ArrayChange, OutputChange, diff
 from host.kmodel.v3 import Kmodel, LayerType
 
 
@@ -107,7 +108,7 @@ def test_kinds_of_files(data):
     assert kind_of(b"LDMK" + struct.pack("<I", 5)).startswith("kmodel V5")
     assert kind_of(b"LDMS" + bytes(60)) == "encrypted smodel"
     assert kind_of(b"TFL3")[:11] == "first bytes"
-    assert kind_of(b"").startswith("first bytes")
+    assert kind_of(b"") == "0 B"
 
 
 def test_a_file_equals_itself(data):
@@ -126,9 +127,8 @@ def test_one_weight_differs(model, data):
     assert not found.same_bytes
     assert [(one.a, one.b, one.kind) for one in found.layers] == [(0, 0, "conv 3x3")]
     (change,) = found.layers[0].changes
-    assert (change.what, change.a) == ("weights", "1 of 135 differ")
-    assert change.b == "by up to 64"
-    assert found.outputs[0].largest > 0
+    assert change == ArrayChange("weights", 1, 135, 64.0)
+    assert found.outputs[0].largest
 
 
 def test_a_layer_is_gone(model, data):
@@ -139,6 +139,14 @@ def test_a_layer_is_gone(model, data):
     }  # fmt: skip
     assert [(one.a, one.b, one.kind) for one in found.layers] == [(5, None, "softmax")]
     assert found.outputs == ()
+    assert (found.layers[0].shapes, found.layers[0].changes) == (((3,), (3,)), ())
+
+
+def test_answers_of_different_length_are_not_compared(model, data):
+    shorter = replace(model, layers=model.layers[:-1], outputs=((16, 8),))
+    found = diff(data, write(shorter), photos(0, (8, 8, 3), 2))
+    assert found.outputs == (OutputChange((3, 2)),)
+    json.dumps(found.as_dict(), allow_nan=False)
 
 
 def test_fields_and_tables_differ(model, data):

@@ -30,6 +30,15 @@ def test_a_classifier_is_drawn():
     assert plot(data, "m.kmodel") == plot(data, "m.kmodel")
 
 
+def test_a_long_name_stays_off_the_figures():
+    """In the head, the ink of the title ends before that of the figures begins."""
+    data = write(classifier())
+    head, longer = (opened(plot(data, name))[:30].min(2) for name in ("m", "m" * 80))
+    start = np.flatnonzero((head < 200).any(0))
+    figures = start[start > 100][0]
+    np.testing.assert_array_equal(head[:, figures - 10 :], longer[:, figures - 10 :])
+
+
 def test_errors_add_a_panel():
     data = write(classifier())
     errors = [LayerError("first", (0,), 41.0), LayerError("second", (1,), 7.5)]

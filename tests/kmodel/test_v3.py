@@ -13,7 +13,7 @@ from small_files import classifier, one_of_each
 
 from host.errors import UserError
 from host.kmodel import ConvLayer, info, read, write
-from host.kmodel.v3 import Activation, LayerType
+from host.kmodel.v3 import MAX_FILE, Activation, LayerType
 
 
 def same(a, b):
@@ -131,10 +131,13 @@ def test_any_batch_norm_survives(mul, shift, add):
         (b"LDMS" + bytes(28), "encrypted smodel"),
         (b"LDME" + bytes(28), "encrypted emodel"),
         (b"\x13\x27\0\0" + bytes(28), "encrypted V3 smodel"),
-        (b"LDMK", "kmodel V0"),
-        (b"PK\3\4" + bytes(28), "504b0304"),
-        (b"", "none"),
-        (b"\4\0\0\0" + bytes(28), "04000000"),
+        (b"LDMK\7\0\0\0", "kmodel V7 (nncase 1 or later)"),
+        (b"LDMK", "first bytes 4c 44 4d 4b"),
+        (b"LDMK\3\0\0\0", "first bytes 4c 44 4d 4b 03"),
+        (b"PK\3\4" + bytes(28), "kfpkg or zip"),
+        (b"\x1c\0\0\0TFL3" + bytes(28), "TFLite"),
+        (b"", "0 B"),
+        (b"\4\0\0\0" + bytes(28), "first bytes 04 00 00 00"),
     ],
 )
 def test_other_kinds_of_file_are_named(head, text):
@@ -142,6 +145,12 @@ def test_other_kinds_of_file_are_named(head, text):
         read(head)
     assert error.value.code == "kmodel_wrong_version"
     assert text in str(error.value)
+
+
+def test_a_file_that_no_firmware_loads():
+    with pytest.raises(UserError) as error:
+        read(b"\3\0\0\0" + bytes(MAX_FILE - 3))
+    assert error.value.code == "kmodel_too_large"
 
 
 @pytest.mark.parametrize(
