@@ -129,7 +129,7 @@ def prepare_environment(folder: Path = ENVIRONMENT, python: Path | None = None) 
     """Make a virtual environment with the locked nncase in `folder`; fetches about 40 MB once.
 
     Args:
-        folder: is made, or completed where it exists.
+        folder: is made, or completed where it exists; a new one is removed on failure.
         python: a Python 3.7 to 3.10; None: the first that is found.
 
     Returns:
@@ -138,7 +138,7 @@ def prepare_environment(folder: Path = ENVIRONMENT, python: Path | None = None) 
     Raises:
         UserError: `nncase_python_missing` or `nncase_setup_failed`.
     """
-    made = environment_python(folder)
+    made, new = environment_python(folder), not folder.exists()
     usable = [python] if python else [one for one in candidates() if one != made]
     for base in usable:
         if not _run([base, "-I", "-c", "import venv, ensurepip"], ROOT, START_SECONDS):
@@ -146,13 +146,14 @@ def prepare_environment(folder: Path = ENVIRONMENT, python: Path | None = None) 
     else:
         raise UserError("nncase_python_missing", found=", ".join(map(str, usable)) or "-")
     pip = "-m pip --disable-pip-version-check install --only-binary :all: --require-hashes -r"
-    for command in (
-        [base, "-I", "-m", "venv", folder],
-        [environment_python(folder), "-I", *pip.split(), REQUIREMENTS],
-    ):
-        if reason := _run(command, ROOT, SETUP_SECONDS):
-            raise UserError("nncase_setup_failed", str(folder), reason=reason)
-    return environment_python(folder)
+    reason = _run([base, "-I", "-m", "venv", folder], ROOT, SETUP_SECONDS)
+    made = environment_python(folder)
+    reason = reason or _run([made, "-I", *pip.split(), REQUIREMENTS], ROOT, SETUP_SECONDS)
+    if reason or not _has_nncase(made):
+        if new:
+            shutil.rmtree(folder, ignore_errors=True)
+        raise UserError("nncase_setup_failed", str(folder), reason=reason or "import nncase")
+    return made
 
 
 def _work(

@@ -184,6 +184,28 @@ def test_nothing_to_install_into(tmp_path):
     assert not (tmp_path / "venv").exists()
 
 
+@posix
+@pytest.mark.parametrize(
+    ("pip", "reason"),
+    [("echo 'no network' >&2; exit 1", "exit code 1; no network"), ("exit 0", "import")],
+)
+def test_an_environment_that_cannot_be_made_leaves_nothing(tmp_path, pip, reason):
+    """The stand-in makes an environment whose pip fails, or installs something else."""
+    inner = tmp_path / "inner"
+    inner.write_text(f'#!/bin/sh\n[ "$2" = -c ] && exit 1\n{pip}\n')
+    inner.chmod(0o755)
+    outer = tmp_path / "outer"
+    outer.write_text(
+        f'#!/bin/sh\n[ "$2" = -c ] && exit 0\nmkdir -p "$4/bin"; cp {inner} "$4/bin/python"\n'
+    )
+    outer.chmod(0o755)
+    with pytest.raises(UserError) as error:
+        canmv.prepare_environment(tmp_path / "venv", outer)
+    assert error.value.code == "nncase_setup_failed"
+    assert reason in error.value.findings[0].params["reason"]
+    assert not (tmp_path / "venv").exists()
+
+
 @pytest.mark.parametrize("pictures", [PICTURES[0], PICTURES[:0], PICTURES.astype("f4")])
 def test_pictures_of_the_wrong_kind(monkeypatch, pictures):
     monkeypatch.setattr(canmv, "find_python", lambda _named: Path(sys.executable))
