@@ -15,6 +15,7 @@ from rich.table import Table
 from .errors import Finding, UserError, describe
 from .i18n import default_language, translator
 
+PIPE_WIDTH = 160
 MARKS = {"error": "[bold red]✗[/]", "warning": "[yellow]![/]", "note": "[dim]·[/]"}
 
 
@@ -26,7 +27,9 @@ class Terminal:
         self.language = language or default_language()
         self.tr = translator(self.language)
         # Names of files are no markup: "[b].py", and "ms:key:press" has no emoji in it.
-        self.console = Console(stderr=True, highlight=False, markup=False, emoji=False)
+        # A terminal is asked for its width; into a file or a pipe rows go unbroken.
+        width = None if sys.stderr.isatty() else PIPE_WIDTH
+        self.console = Console(stderr=True, highlight=False, width=width, markup=False, emoji=False)
 
     def result(self, value: Mapping[str, Any]) -> None:
         """Print the result object (with `--json` only)."""

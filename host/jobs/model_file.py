@@ -126,8 +126,10 @@ def layer_errors(
 
         graph, fit = kmodel.with_scaling(read_network(float_folder), scale, offset), "crop"
     else:
-        from ..trainer.model import load  # noqa: PLC0415 - loads Keras
+        from ..trainer import runtime  # noqa: PLC0415 - loads TensorFlow
+        from ..trainer.model import load  # noqa: PLC0415
 
+        runtime.start(0)
         model = load(float_folder)
         graph, fit = kmodel.from_keras(model.model), model.card.fit
     return tuple(sqnr.layer_errors(graph, data, _pictures(data, images, fit)))
