@@ -36,17 +36,17 @@ SETTINGS = {
 }
 
 import gc
-import lcd
 import time
 import ujson
 import uos
 from kit.boards import key_pins, start_camera, start_screen, take_picture
-from kit.keys import LONG_MS, LONGER_MS, Keys
+from kit.keys import LONG_MS, LONGER_MS, Keys, key_names
 from kit.menu import choose
 from kit.names import clean_name, read_names
 from kit.screen import AMBER, BLACK, GREEN, RED, WHITE, draw_line, show_message
-from kit.storage import CARD_FULL, SPARE, card_present, card_trouble, draft_of, free_bytes, make_folders
-from kit.storage import mend_draft, remount_card, save_picture, size_text, survey, wait_for_card
+from kit.storage import CARD_FULL, SPARE, card_present, card_trouble, draft_of, exists, free_bytes
+from kit.storage import is_folder, make_folders, mend_draft, remount_card, save_picture
+from kit.storage import survey, wait_for_card
 from kit.touch import Touch
 from kit.trouble import CameraTrouble, CardTrouble, Trouble, explain, print_trouble
 from kit.view import View
@@ -55,6 +55,7 @@ CLASSES_FILE = "/sd/classes.txt"
 PICTURES = (".jpg", ".jpeg")
 BURST_MS = 300
 TOAST_MS = 600
+HINT_MS = 1200
 BLUE = (40, 60, 90)
 
 
@@ -101,9 +102,15 @@ class Card:
                 raise
 
     def mend(self):
-        draft = draft_of(self.root + "/x/1.jpg")
-        twins = [self.newest(index) for index in range(len(self.classes))]
-        mend_draft(draft, [path for path in twins if path])
+        # The twin is the newest of its class, which may be one that classes.txt has no more.
+        draft, twins = draft_of(self.root + "/x/1.jpg"), []
+        for parent in (self.root, self.root + "/valid") if exists(draft) else ():
+            for entry in uos.ilistdir(parent) if is_folder(parent) else ():
+                folder = parent + "/" + entry[0]
+                newest = survey(folder, PICTURES)[2]
+                if newest:
+                    twins.append(folder + "/" + newest)
+        mend_draft(draft, twins)
 
     def folders(self, label):
         return self.root + "/" + label, self.root + "/valid/" + label
@@ -170,7 +177,8 @@ def is_full(error):
 
 class Collector:
     def __init__(self, board):
-        self.keys = Keys(key_pins(board, SETTINGS["keys"]))
+        pins = key_pins(board, SETTINGS["keys"])
+        self.keys = Keys(pins, key_names(board, pins))
         self.touch = Touch(board, SETTINGS["touch"])
         self.many_keys = self.keys.has("next")
         self.view = View(SETTINGS["size"], self.hints())
@@ -178,11 +186,13 @@ class Collector:
         self.card_ready = self.camera_ready = False
         self.burst = 0
         self.last_save = time.ticks_ms()
-        self.toast = None  # text, colour, since
+        self.toast = None  # text, colour, since, for how long
+        self.untold = list(self.view.hints)  # for a screen that has no row for them
 
     def hints(self):
         if self.many_keys:
-            return "ENTER photo", "NEXT class", "hold: menu"
+            names = self.keys.names
+            return names["enter"] + " photo", names["next"] + " class", "hold: menu"
         return "press:photo", "hold: class", "2 s: menu"
 
     # The live picture
@@ -267,13 +277,13 @@ class Collector:
             self.card.open()
             return self.card.save(picture)
 
-    def say(self, text, colour):
-        self.toast = (text, colour, time.ticks_ms())
+    def say(self, text, colour, limit_ms=TOAST_MS):
+        self.toast = (text, colour, time.ticks_ms(), limit_ms)
 
     def show(self, picture):
         # Drawn over the frame after it was saved.
         small = self.view.shrink(picture)
-        if self.toast and time.ticks_diff(time.ticks_ms(), self.toast[2]) > TOAST_MS:
+        if self.toast and time.ticks_diff(time.ticks_ms(), self.toast[2]) > self.toast[3]:
             self.toast = None
         width, height = small.width(), small.height()
         held = 0 if self.many_keys else self.keys.down("enter")
@@ -284,12 +294,16 @@ class Collector:
             done = width * min(held, LONGER_MS) // LONGER_MS
             draw_line(small, height - 18, 18, text, WHITE, BLACK, done, BLUE)
         elif self.toast:
-            text, colour, _ = self.toast
+            text, colour = self.toast[:2]
             if colour == GREEN:
                 small.draw_rectangle(0, 0, width, height, color=GREEN, thickness=4)
             draw_line(small, height - 18, 18, text, BLACK, colour)
         self.view.show(small)
         self.view.status(self.card)
+        if self.untold and not self.toast:
+            text = self.untold.pop(0)
+            if not self.view.hinted:
+                self.say(text, WHITE, HINT_MS)
 
     # Pages
 

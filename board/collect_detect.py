@@ -39,7 +39,7 @@ import uos
 from kit.boards import key_pins, start_camera, start_screen, take_picture
 from kit.boxes import Boxes
 from kit.desk import COLOURS, Desk
-from kit.keys import Keys
+from kit.keys import Keys, key_names
 from kit.menu import choose
 from kit.names import clean_name, read_names
 from kit.pairs import Pairs
@@ -64,10 +64,8 @@ class Collector:
         # The only large piece of memory, taken once: the clean picture while boxes are drawn.
         self.clean = image.Image(size=(w, h))
         pins = key_pins(board, SETTINGS["keys"])
-        self.names = {role: role.upper() for role in pins}
-        if board == "m5stickv":
-            self.names = {"enter": "A", "next": "B"}
-        self.keys = Keys(pins)
+        self.names = key_names(board, pins)
+        self.keys = Keys(pins, self.names)
         self.touch = Touch(board)
         self.boxes = Boxes(w, h, SETTINGS["least_box"])
         self.desk = Desk(w, h, self.touch.driver is not None)

@@ -56,25 +56,33 @@ class Button:
         return "longer"
 
 
+def key_names(board, pins):
+    # What stands beside the keys, by role.
+    known = {"enter": "A", "next": "B"} if board == "m5stickv" else {}
+    return {role: known.get(role, role.upper()) for role in pins}
+
+
 class Keys:
-    # pins: {"enter": 16, ...}, pressed is low. repeat: roles that repeat while they are down.
-    def __init__(self, pins, repeat=()):
+    # pins: {"enter": 16, ...}, pressed is low. names: what a person calls them, by role.
+    def __init__(self, pins, names):
         from Maix import GPIO
         from fpioa_manager import fm
 
+        self.names = names
         self.keys = []
         self.events = []
         for number, role in enumerate(sorted(pins)):
             name = "GPIOHS%d" % number
             fm.register(pins[role], getattr(fm.fpioa, name))
             pin = GPIO(getattr(GPIO, name), GPIO.IN, GPIO.PULL_UP)
-            button = Button(role in repeat, not pin.value())
+            button = Button(False, not pin.value())
             self.keys.append((role, pin, button))
 
     def has(self, role):
         return role in [key[0] for key in self.keys]
 
     def set_repeat(self, roles):
+        # Roles that repeat while they are down.
         for role, _, button in self.keys:
             button.repeats = role in roles
 

@@ -9,7 +9,9 @@ MENU_STEPS = {"next": 1, "back": -1}
 
 
 def menu_hint(keys, columns):
-    words = ("next: down", "enter: OK") if keys.has("next") else ("short: down", "long: OK")
+    words = "short: down", "long: OK"
+    if keys.has("next"):
+        words = keys.names["next"] + ": down", keys.names["enter"] + ": OK"
     both = "  ".join(words)
     return both if len(both) <= columns else " ".join(words)
 

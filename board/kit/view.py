@@ -15,6 +15,7 @@ class View:
         self.size = fit_size(size, width, height)
         self.shrinks = self.size != tuple(size)
         self.hints = hints
+        self.hinted = False  # whether they have a row
         w, h = self.size
         if width - w >= 88:
             gap = 16 if width - w >= 200 else 0
@@ -151,6 +152,7 @@ class View:
         bar = self.panel[2] * self.sharp // 100
         self.row(60, 16, ((4, 2, "focus", GREY, 1),), bar)
         if self.panel[3] >= 92:
+            self.hinted = True
             text = fit("  ".join(self.hints), (self.panel[2] - 8) // LETTER_WIDTH)
             self.row(76, 16, ((4, 2, text, GREY, 1),))
 
@@ -180,6 +182,7 @@ class View:
             self.row(y, line, ((4, 1, "focus", GREY, scale),), width * self.sharp // 100)
         y = height - 14 * len(self.hints) - 2
         if y >= 9 * line:
+            self.hinted = True
             for text in self.hints:
                 self.row(y, 14, ((4, 1, fit(text, (width - 6) // LETTER_WIDTH), GREY, 1),))
                 y += 14

@@ -280,6 +280,23 @@ def test_there_may_be_nothing_to_delete(collector):
     assert result.last.says("No picture here")
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("bit", "press:photo|hold: class|2 s: menu|short: down  long: OK"),
+        ("cube", "ENTER photo|NEXT class|hold: menu|NEXT: down  ENTER: OK"),
+        ("amigo_tft", "ENTER photo|NEXT class|hold: menu|NEXT: down  ENTER: OK"),
+        ("m5stickv", "A photo|B class|hold: menu|B: down  A: OK"),
+    ],
+)
+def test_the_keys_are_called_as_on_the_board(collector, name, said):
+    # A screen without room for the hints shows them over the first pictures, one by one.
+    pins = PINS[name]
+    hands = Hands(pins, 6000).hold(LONGER, "next" if len(pins) > 1 else "enter")
+    result = collect(collector, hands, board=virtual.BOARDS[name])
+    assert set(said.split("|")) <= set(result.texts)
+
+
 # Class names
 
 

@@ -232,6 +232,19 @@ def test_after_power_off_at_any_write_collecting_goes_on(collector, scenes, step
         nothing_is_broken(again)
 
 
+def test_half_a_rename_in_a_class_that_is_listed_no_more(collector, scenes):
+    result = collecting_run(collector, scenes)
+    half = [s for s in kept_at_every_write(result, deleted=(HOME + "dog/1.jpg",)) if s[2].problems]
+    script = render("collect_classify", {"name": "pets"}).replace(b"classes.txt", b"gone.txt")
+    assert half
+    for number, image, contents in half:
+        again = collect(script, Hands(ONE).tap(), card_image=image, camera=scenes[100:])
+        had, has = final(contents.files), final(again.files)
+        assert has.keys() - had.keys() == {HOME + "class1/1.jpg"}, number
+        assert {name: has.get(name) for name in had} == had, number
+        nothing_is_broken(again)
+
+
 @pytest.mark.slow
 def test_power_off_at_every_write_of_the_mending(collector, scenes):
     result = collecting_run(collector, scenes)

@@ -19,6 +19,7 @@ from k210.rig import Rig, read_firmware
 
 from host import kmodel
 from host.config import MAIXPY_BIN
+from host.deploy import compiled
 from host.deploy.board import BOARD_DIR, render
 from host.emulator import board as virtual
 from host.emulator.board import fat
@@ -112,10 +113,12 @@ def test_classifier_says_what_the_simulator_says(model, pictures, tmp_path):
     assert np.asarray(rig.screen()).std() > 20, "nothing on the screen"
 
 
-def test_collector_saves_pictures_with_the_boot_key(pictures):
-    rig = start(
-        {"boot.py": render("collect_classify", {}), "classes.txt": b"nut\nscrew\n"}, pictures
-    )
+@pytest.mark.parametrize("form", ["source", "compiled"])
+def test_collector_saves_pictures_with_the_boot_key(pictures, form):
+    script = render("collect_classify", {"minimum": 41})
+    program = compiled.files(script, "collect") if form == "compiled" else {"boot.py": script}
+    assert len(program) == (2 if form == "compiled" else 1)
+    rig = start({**program, "classes.txt": b"nut\nscrew\n"}, pictures)
     rig.wait_for("find ov sensor", seconds=400)
     rig.run_ms(2500, 400)
     rig.press(BOOT_KEY, 200)
@@ -125,6 +128,7 @@ def test_collector_saves_pictures_with_the_boot_key(pictures):
     rig.run_ms(500)
     rig.press(BOOT_KEY, 200)
     rig.wait_for('"saved"', times=2)
+    assert '"missing":40' in rig.text, "the setting of boot.py did not arrive"
     files = card_files(rig)
     saved = sorted(path for path in files if path.endswith(".jpg"))
     assert [Path(path).parts[-2:] for path in saved] == [("nut", "1.jpg"), ("screw", "1.jpg")]
@@ -134,6 +138,22 @@ def test_collector_saves_pictures_with_the_boot_key(pictures):
     mean = np.asarray(Image.open(io.BytesIO(files[saved[0]])).convert("RGB")).mean((0, 1))
     nearest = min(np.abs(mean - np.asarray(p).mean((0, 1))).max() for p in pictures)
     assert nearest < 4, "the saved picture is none of those that the camera saw"
+
+
+def test_compiled_box_collector_saves_a_negative(pictures):
+    program = compiled.files(render("collect_detect", {}), "collect")
+    rig = start({**program, "classes.txt": b"nut\nscrew\n"}, pictures)
+    rig.wait_for("find ov sensor", seconds=400)
+    rig.run_ms(2500, 400)
+    for held in (1000, 200, 1000):  # menu, nothing here, yes
+        rig.press(BOOT_KEY, held)
+        rig.run_ms(800)
+    rig.wait_for("maixforge: saved 1, 0 boxes")
+    files = card_files(rig)
+    assert b"<filename>1.jpg</filename>" in files["maixforge/dataset/xml/1.xml"]
+    assert b"<object>" not in files["maixforge/dataset/xml/1.xml"]
+    assert files["maixforge/dataset/images/1.jpg"].endswith(b"\xff\xd9")
+    assert "Traceback" not in rig.text and "MemoryError" not in rig.text, rig.text[-2000:]
 
 
 @pytest.mark.parametrize("name", sorted(p.stem for p in BOARD_DIR.glob("*.py")))
