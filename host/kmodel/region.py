@@ -16,7 +16,11 @@ ANCHORS = 5
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """A box in parts (0..1) of the picture, its class and its score."""
+    """A box in parts (0..1) of the picture, its class and its score.
+
+    `place` is the number of its anchor and grid cell: anchor by anchor, row by row. A place gives
+    one detection for every class that scores more than the threshold.
+    """
 
     left: float
     top: float
@@ -24,6 +28,7 @@ class Detection:
     bottom: float
     label: int
     score: float
+    place: int
 
 
 def decode(
@@ -55,15 +60,15 @@ def decode(
     scores = _sigmoid(raw[:, 4])[:, None] * powers / powers.sum(1, keepdims=True)
     boxes = np.stack([x - width / 2, y - height / 2, x + width / 2, y + height / 2], -1)
     found = [
-        _detection(boxes[a, row, column], int(label), float(scores[a, label, row, column]))
+        Detection(
+            *map(float, boxes[a, row, column]),
+            label=int(label),
+            score=float(scores[a, label, row, column]),
+            place=int((a * rows + row) * columns + column),
+        )
         for a, label, row, column in np.argwhere(scores > threshold)
     ]
     return _suppress(sorted(found, key=lambda one: -one.score), nms)
-
-
-def _detection(box: np.ndarray, label: int, score: float) -> Detection:
-    left, top, right, bottom = (float(side) for side in box)
-    return Detection(left, top, right, bottom, label, score)
 
 
 def _sigmoid(values: np.ndarray) -> np.ndarray:

@@ -106,7 +106,7 @@ def boxes(
     """Decode a detector's output as run_yolo2 does (sipeed_yolo2.c).
 
     Corners are pixels of the input, rounded down; only the left and top ones are cut at the edge
-    (unsigned numbers). One class a box; by place, not by score.
+    (unsigned numbers), and all are kept in 16 bits. One class a box; anchor by anchor, row by row.
 
     Raises:
         ValueError: the last conv has not 5 * (5 + classes) channels, or does not give floats.
@@ -121,13 +121,23 @@ def boxes(
     pairs = np.asarray(anchors, float).reshape(ANCHORS, 2)
     found = region.decode(values, (rows, columns), pairs, threshold, nms)
     _, height, width = loaded.input_shape
-    once = {(one.left, one.top, one.right, one.bottom): one for one in reversed(found)}
+    once = {one.place: one for one in reversed(found)}  # the best class of a place stays
     result = []
-    for one in once.values():  # best first became best last: the best class of a box stays
-        x1, x2 = (max(int(side * width), 0) for side in (one.left, one.right))
-        y1, y2 = (max(int(side * height), 0) for side in (one.top, one.bottom))
-        result.append({"rect": (x1, y1, x2 - x1, y2 - y1), "id": one.label, "value": one.score})
-    return sorted(result, key=lambda one: (one["rect"][1], one["rect"][0]))
+    for _, one in sorted(once.items()):
+        x1, x2 = (_pixel(side * width) for side in (one.left, one.right))
+        y1, y2 = (_pixel(side * height) for side in (one.top, one.bottom))
+        rect = [_int16(value) for value in (x1, y1, x2 - x1, y2 - y1)]
+        result.append({"rect": rect, "id": one.label, "value": one.score})
+    return result
+
+
+def _pixel(value: float) -> int:
+    """Return what the chip makes of a float as uint32_t: cut, and kept in range."""
+    return int(min(max(value, 0.0), 4294967295.0))
+
+
+def _int16(value: int) -> int:
+    return (value + 0x8000 & 0xFFFF) - 0x8000
 
 
 def run(loaded: Loaded, scores: Scores, picture: np.ndarray) -> list[np.ndarray]:

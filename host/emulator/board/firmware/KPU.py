@@ -29,6 +29,9 @@ class _Fmap:
         self._net, self._code, self._data = net, code, data
         self._size = 4 if code == "f" else 1
 
+    def size(self):
+        return len(self._data)  # bytes; w(), h() and typecode() are broken
+
     def __getitem__(self, index):
         if self._net not in _open:
             refuse("an output of a freed model was read")
