@@ -1,5 +1,5 @@
 # What the errors of KPU.load, KPU.forward and KPU.run_yolo2 mean, and what to do about each.
-from kit.trouble import Trouble
+from kit.trouble import CardTrouble, Trouble
 
 KPU_ADVICE = {
     2001: ("Bad model address", "Use boot.py and m.kmodel of the same package."),
@@ -32,7 +32,8 @@ def explain_kpu(error, source):
         text = text[at:].split(": ")[0]
     code = int(text[6:10]) if text[6:10].isdigit() else 0
     title, advice = KPU_ADVICE.get(code, ("Cannot load the model", "Copy the package again."))
-    return Trouble(title, advice, "", "Model: %s" % source, "KPU says: %s" % text)
+    kind = CardTrouble if code == 2005 else Trouble
+    return kind(title, advice, "", "Model: %s" % source, "KPU says: %s" % text)
 
 
 def explain_run(error, size):
