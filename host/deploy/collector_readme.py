@@ -29,10 +29,8 @@ Classes: {classes}
    after saving. Switch off only when the board says that it is done, or between two pictures.
 
 4. To the computer
-   Put the card into the computer and hand the folder to MaixForge:
-       maixforge check CARD/maixforge/{name}
-       maixforge train CARD/maixforge/{name} -o model
-   or drop that folder on the start page. Without a card reader:
+{hand_over}
+   Without a card reader:
        maixforge board pull /sd/maixforge/{name} pictures
    takes about {rate} minutes for 100 pictures.
 
@@ -65,10 +63,8 @@ CHINESE = """\
    请在屏幕提示完成后，或在两次拍摄之间断电。
 
 4. 传到电脑
-   把卡插入电脑，把文件夹交给 MaixForge：
-       maixforge check CARD/maixforge/{name}
-       maixforge train CARD/maixforge/{name} -o model
-   或者把该文件夹拖到起始页。没有读卡器时：
+{hand_over_zh}
+   没有读卡器时：
        maixforge board pull /sd/maixforge/{name} pictures
    每 100 张图片约需 {rate} 分钟。
 
@@ -181,15 +177,39 @@ WRITTEN_ZH = {
         "   类别名称在 labels.txt。",
     ),
 }
+HAND_OVER = {
+    "classify": (
+        "   Put the card into the computer and hand the folder to MaixForge:",
+        "       maixforge check CARD/maixforge/{name}",
+        "       maixforge train CARD/maixforge/{name} -o model",
+        "   or drop that folder on the start page.",
+    ),
+    "detect": (
+        "   CARD/maixforge/{name} is a Pascal VOC data set, which labelImg opens and trainers of",
+        "   detectors read.",
+    ),
+}
+HAND_OVER_ZH = {
+    "classify": (
+        "   把卡插入电脑，把文件夹交给 MaixForge：",
+        "       maixforge check CARD/maixforge/{name}",
+        "       maixforge train CARD/maixforge/{name} -o model",
+        "   或者把该文件夹拖到起始页。",
+    ),
+    "detect": (
+        "   CARD/maixforge/{name} 是 Pascal VOC 数据集，",
+        "   可用 labelImg 打开，也可供检测模型的训练程序读取。",
+    ),
+}
 
 
 def readme(collector: Collector, board_name: str) -> bytes:
     """Return README.txt: UTF-8 with a byte order mark and CRLF, so that Notepad shows it."""
     kind = KEYS_OF.get(collector.board, ONE_KEY)
     keys, keys_zh = (CLASSIFY, CLASSIFY_ZH) if collector.task == "classify" else (DETECT, DETECT_ZH)
-    written, written_zh = (
+    written, written_zh, hand_over, hand_over_zh = (
         "\n".join(table[collector.task]).format(name=collector.name)
-        for table in (WRITTEN, WRITTEN_ZH)
+        for table in (WRITTEN, WRITTEN_ZH, HAND_OVER, HAND_OVER_ZH)
     )
     values = {
         "name": collector.name,
@@ -202,6 +222,8 @@ def readme(collector: Collector, board_name: str) -> bytes:
         "keys_zh": _keys(keys_zh, kind, collector.board, "M5StickV：", "Cube、Amigo："),
         "written": written,
         "written_zh": written_zh,
+        "hand_over": hand_over,
+        "hand_over_zh": hand_over_zh,
         "rate": 3,
     }
     parts = [text.format(**values) for text in (ENGLISH, CHINESE)]
