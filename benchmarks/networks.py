@@ -1,7 +1,8 @@
 """The networks and pictures that `benchmarks.quantize` measures.
 
 `samples`, `digits` and `grocery-WIDTH` are classifiers trained here with the preset fast;
-`imagenet-WIDTH` are Keras' MobileNetV1 with 1000 classes and symmetric padding.
+`imagenet-WIDTH` are MobileNetV1 with 1000 classes and symmetric padding: 1.0 is Google's frozen
+graph, the others are Keras'.
 """
 
 from __future__ import annotations
@@ -23,14 +24,16 @@ from host.datasets.split import split
 from host.trainer import backbone, classifier, runtime
 from host.trainer.options import TrainOptions, options_for
 from host.trainer.pictures import read_pictures
+from host.trainer.weights import import_mobilenet
 
 Item = TypeVar("Item")
 
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = ROOT / "build" / "benchmarks"
 SAMPLES = ROOT / "samples" / "sample_dump"
-WIDTHS = {"1.0": "1_0", "0.75": "7_5", "0.25": "2_5"}
-"""Widths of MobileNetV1, and how Keras' files of weights name them."""
+WIDTHS = ("1.0", "0.75", "0.25")
+KERAS_WIDTHS = {0.75: "7_5", 0.25: "2_5"}
+"""How Keras' files of weights name widths of MobileNetV1."""
 NETWORKS = (
     "samples",
     "digits",
@@ -44,11 +47,12 @@ LIMITS: dict[Split, int] = {"train": 40, "valid": 8, "test": 15}
 
 @dataclass(frozen=True)
 class Sources:
-    """Where pictures lie: a zip of hand signs, and the folders of two collections of photos."""
+    """Where things lie: hand signs (a zip), two folders of photos, Google's MobileNetV1 1.0."""
 
     digits: Path
     grocery: Path
     imagenet: Path
+    archive: Path
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,7 @@ def case_of(name: str, sources: Sources) -> Case:
     runtime.start(0)
     kind, _, width = name.partition("-")
     if kind == "imagenet":
-        return imagenet(float(width), sources.imagenet)
+        return imagenet(network_of(float(width), sources.archive), sources.imagenet)
     if kind == "grocery":
         return trained(name, grocery(sources.grocery), grocery_options(width), "test")
     source = SAMPLES if kind == "samples" else sources.digits
@@ -83,7 +87,8 @@ def missing(name: str, sources: Sources) -> Path | None:
         "imagenet": [sources.imagenet],
     }[kind]
     if kind == "imagenet":
-        needed.append(keras_cache() / keras_file(float(width)))
+        own = sources.archive if width == "1.0" else keras_cache() / keras_file(float(width))
+        needed.append(own)
     if kind == "grocery" and width != "1.0":
         needed.append(keras_cache() / backbone.KERAS_FILES[float(width)][0])
     return next((path for path in needed if not path.exists()), None)
@@ -96,7 +101,7 @@ def keras_cache() -> Path:
 
 def keras_file(width: float) -> str:
     """Return the name of Keras' MobileNetV1 with 1000 classes."""
-    return f"mobilenet_{WIDTHS[str(width)]}_224_tf.h5"
+    return f"mobilenet_{KERAS_WIDTHS[width]}_224_tf.h5"
 
 
 def trained(name: str, dataset: Dataset, options: TrainOptions, judged: Split) -> Case:
@@ -151,12 +156,11 @@ def grocery_options(width: str) -> TrainOptions:
     return options_for("fast", backbone=names[0])
 
 
-def imagenet(width: float, folder: Path) -> Case:
-    """Return Keras' MobileNetV1 and photos of ImageNet: one of each class, sorted by its synset."""
+def imagenet(model: Any, folder: Path) -> Case:
+    """Return a network and photos of ImageNet: one of each class, sorted by its synset."""
     files = sorted(folder.glob("n*.JPEG"))
     order = np.random.default_rng(0).permutation(len(files))
     pictures = np.stack([square(files[place]) for place in order])
-    model = mobilenet(width, keras_cache() / keras_file(width))
     return Case(model, pictures[:CALIBRATION], pictures[CALIBRATION:], order[CALIBRATION:])
 
 
@@ -168,6 +172,22 @@ def square(path: Path, side: int = 224) -> np.ndarray:
     photo = photo.resize((width, height), Image.Resampling.BILINEAR)
     left, top = (width - side) // 2, (height - side) // 2
     return np.asarray(photo.crop((left, top, left + side, top + side)))
+
+
+def network_of(width: float, archive: Path) -> Any:
+    """Return MobileNetV1 with 1000 classes, Google's of `archive` or Keras', padded on all sides.
+
+    Raises:
+        ValueError: the archive is not the known one.
+    """
+    if width != 1.0:
+        return mobilenet(width, keras_cache() / keras_file(width))
+    constants = import_mobilenet.read_graph(archive)
+    model = backbone.build(backbone.Backbone(width, 13), (224, 224), 1000)
+    backbone.set_weights(model, import_mobilenet.network(constants, 13))
+    kernel, bias = import_mobilenet.predictions(constants)
+    model.get_layer("logits").set_weights([kernel[:, 1:], bias[1:]])  # without the background
+    return model
 
 
 def mobilenet(width: float, weights: Path) -> Any:

@@ -14,7 +14,7 @@ import argparse
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +51,23 @@ ABLATIONS = {
 
 
 @dataclass(frozen=True)
+class Seconds:
+    """Time that has passed, and what processors spent (user and system, children included)."""
+
+    wall: float
+    processor: float
+
+    @classmethod
+    def now(cls) -> Seconds:
+        """Return both clocks."""
+        return cls(time.perf_counter(), sum(os.times()[:4]))
+
+    def since(self, start: Seconds) -> Seconds:
+        """Return what has passed from `start` to here."""
+        return Seconds(self.wall - start.wall, self.processor - start.processor)
+
+
+@dataclass(frozen=True)
 class Row:
     """One line of the table: probabilities (n, classes) of the test pictures `places`."""
 
@@ -58,7 +75,7 @@ class Row:
     scores: np.ndarray
     places: np.ndarray
     size: int = 0
-    seconds: float = 0.0
+    seconds: Seconds = Seconds(0.0, 0.0)
 
     def at(self, places: np.ndarray) -> Row:
         """Return the line of a row of all pictures for some of them."""
@@ -69,9 +86,9 @@ class Row:
 def compiled(name: str, case: Case, options: Options) -> Row:
     """Compile and simulate."""
     graph = kmodel.from_keras(case.model)
-    start = time.perf_counter()
+    start = Seconds.now()
     made = kmodel.compile(graph, case.calibration, options)
-    seconds = time.perf_counter() - start
+    seconds = Seconds.now().since(start)
     scores = kmodel.simulate(made.data, case.test)[0]
     return Row(name, scores, np.arange(len(scores)), len(made.data), seconds)
 
@@ -84,9 +101,9 @@ def vendor(case: Case, count: int) -> Row | None:
     except UserError:
         return None
     network, meaning = to_tflite(case.model)
-    start = time.perf_counter()
+    start = Seconds.now()
     data = canmv.compile_v5(network, case.calibration, input_range=meaning, python=python)
-    seconds = time.perf_counter() - start
+    seconds = Seconds.now().since(start)
     places = np.array(spaced(range(len(case.test)), count))
     scores = canmv.simulate_v5(data, case.test[places], python=python)[0]
     return Row(f"nncase 1.9, {len(places)} pictures", scores, places, len(data), seconds)
@@ -110,14 +127,16 @@ def line(row: Row, case: Case, wanted: np.ndarray) -> str:
     agree = np.mean(best == wanted.argmax(1))
     cosine = cosines(wanted, row.scores)
     text = f"| {row.name} | {top:.3f} | {agree:.3f} | {cosine.mean():.4f} / {cosine.min():.4f} |"
-    return f"{text} {row.size:,} | {row.seconds:.1f} |" if row.size else f"{text} | |"
+    if not row.size:
+        return f"{text} | |"
+    return f"{text} {row.size:,} | {row.seconds.wall:.1f} / {row.seconds.processor:.1f} |"
 
 
 def report(name: str, case: Case, choices: Mapping[str, Options], count: int) -> None:
     """Print the table of one network: float, `choices`, nncase on `count` pictures (0: without)."""
     wanted = case.model.predict(case.test, verbose=0)
     print(f"\n**{name}**, {len(case.calibration)} calibration and {len(case.test)} test pictures\n")
-    print("| | top-1 | agreement | logit cosine mean / min | bytes | compile s |")
+    print("| | top-1 | agreement | logit cosine mean / min | bytes | compile s, wall / processor |")
     print("|---|---|---|---|---|---|")
     rows = [Row("float", wanted, np.arange(len(wanted)))]
     print(line(rows[0], case, wanted), flush=True)
@@ -143,11 +162,13 @@ def main() -> None:
     parser.add_argument("--digits", type=Path, default=digits, metavar="ZIP")
     parser.add_argument("--grocery", type=Path, default=BUILD / "grocery", metavar="FOLDER")
     parser.add_argument("--imagenet", type=Path, default=BUILD / "imagenet", metavar="FOLDER")
+    archive = BUILD / "nudity-0.2.3.tar.gz"
+    parser.add_argument("--archive", type=Path, default=archive, metavar="TAR.GZ")
     arguments = parser.parse_args()
     names = arguments.networks.split(",")
     if unknown := set(names) - set(NETWORKS):
         parser.error(f"no network {', '.join(sorted(unknown))}; there are {', '.join(NETWORKS)}")
-    sources = Sources(arguments.digits, arguments.grocery, arguments.imagenet)
+    sources = Sources(*(getattr(arguments, one.name) for one in fields(Sources)))
     for name in names:
         if lacking := missing(name, sources):
             print(f"\n**{name}**: left out, there is no {lacking}")

@@ -1,6 +1,7 @@
 """The benchmark of quantization runs on every kind of network, with tiny inputs."""
 
 import os
+import subprocess
 import sys
 import zipfile
 from pathlib import Path
@@ -29,7 +30,8 @@ def picture(label, number):
 @pytest.fixture
 def sources(tmp_path):
     """A zip with a folder for each class, a Grocery Store data set, and three photos."""
-    found = networks.Sources(*(tmp_path / name for name in ("digits.zip", "grocery", "imagenet")))
+    names = "digits.zip", "grocery", "imagenet", "google.tar.gz"
+    found = networks.Sources(*(tmp_path / name for name in names))
     dataset = found.grocery / "dataset"
     with zipfile.ZipFile(found.digits, "w") as archive:
         for label in COLOURS:
@@ -125,7 +127,7 @@ def test_coarse_classes_and_their_lists(sources, monkeypatch):
 def test_photos_keep_the_number_of_their_class(sources, monkeypatch):
     monkeypatch.setattr(networks, "CALIBRATION", 1)
     monkeypatch.setattr(networks, "mobilenet", lambda width, weights: (width, weights.name))
-    case = networks.imagenet(0.25, sources.imagenet)
+    case = networks.case_of("imagenet-0.25", sources)
     assert case.model == (0.25, "mobilenet_2_5_224_tf.h5")
     assert case.calibration.shape == (1, 224, 224, 3)
     # The red of a photo says which it is.
@@ -146,6 +148,41 @@ def test_the_padding_is_the_same_on_all_sides(tmp_path):
         assert all(np.array_equal(*pair) for pair in pairs)
 
 
+def test_the_full_network_of_the_archive(sources, monkeypatch):
+    """Every layer gets its own weights, and class 0 is the first behind the background."""
+    rng = np.random.default_rng(0)
+    model = networks.backbone.build(networks.backbone.Backbone(1.0, 13), (224, 224), 1001)
+    constants = {}
+    for layer, source, kernel in networks.import_mobilenet.layers(13):
+        names = [kernel, *(f"BatchNorm/{one}" for one in networks.import_mobilenet.BATCH_NORM)]
+        variables = model.get_layer(layer).weights + model.get_layer(f"{layer}_bn").weights
+        for name, variable in zip(names, variables, strict=True):
+            values = rng.random(variable.shape, np.float32)
+            constants[f"MobilenetV1/{source}/{name}"] = values
+            variable.assign(values)
+        constants[f"MobilenetV1/MobilenetV1/{source}/BatchNorm/batchnorm/add/y"] = 1e-3
+    kernel, bias = rng.random((1024, 1001), np.float32), rng.random(1001, np.float32)
+    constants["MobilenetV1/Logits/Conv2d_1c_1x1/weights"] = kernel[None, None]
+    constants["MobilenetV1/Logits/Conv2d_1c_1x1/biases"] = bias
+    monkeypatch.setattr(networks.import_mobilenet, "read_graph", lambda path: constants)
+    monkeypatch.setattr(networks, "CALIBRATION", 1)
+    found = networks.case_of("imagenet-1.0", sources).model
+    assert found.output_shape == (None, 1000)
+    *wanted, head, offset = (one.numpy() for one in model.weights)
+    *same, found_head, found_offset = (one.numpy() for one in found.weights)
+    assert all(np.array_equal(*pair) for pair in zip(wanted, same, strict=True))
+    assert np.array_equal(found_head, kernel[:, 1:]) and head.shape == kernel.shape
+    assert np.array_equal(found_offset, bias[1:]) and offset.shape == bias.shape
+
+
+def test_seconds_of_this_process_and_its_children():
+    start = quantize.Seconds.now()
+    subprocess.run([sys.executable, "-c", "sum(range(10**7))"], check=True)
+    spent = quantize.Seconds.now().since(start)
+    assert spent.processor > 0.05
+    assert spent.wall > 0.05
+
+
 def test_cosines_compare_logits():
     logits = np.array([[0.0, 3.0, -40.0], [1.0, 0.0, -1.0]])
 
@@ -161,7 +198,7 @@ def test_cosines_compare_logits():
 def test_what_is_missing_is_left_out(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     command = ["quantize", "--networks", "digits,grocery-1.0,imagenet-0.25"]
-    for option in ("digits", "grocery", "imagenet"):
+    for option in ("digits", "grocery", "imagenet", "archive"):
         command += [f"--{option}", str(tmp_path / option)]
     monkeypatch.setattr(sys, "argv", command)
     quantize.main()
@@ -172,6 +209,9 @@ def test_what_is_missing_is_left_out(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", [*command, "--networks", "imagenet-0.25"])
     quantize.main()
     assert "mobilenet_2_5_224_tf.h5" in capsys.readouterr().out
+    monkeypatch.setattr(sys, "argv", [*command, "--networks", "imagenet-1.0"])
+    quantize.main()
+    assert str(tmp_path / "archive") in capsys.readouterr().out
     monkeypatch.setattr(sys, "argv", [*command, "--networks", "nothing"])
     with pytest.raises(SystemExit):
         quantize.main()
