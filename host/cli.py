@@ -145,6 +145,7 @@ def train(
     from dataclasses import asdict  # noqa: PLC0415
 
     from .jobs import findings, pipeline, submit  # noqa: PLC0415
+    from .jobs.int8_drop import int8_drop  # noqa: PLC0415
     from .jobs.order import output_folder, parse_overrides  # noqa: PLC0415
     from .jobs.spec import JobSpec  # noqa: PLC0415
 
@@ -167,9 +168,10 @@ def train(
     for part in (result, result.get("canmv", {})):
         for key in part.keys() & {"kmodel", "sd_zip", "kfpkg"}:
             part[key] = str(folder / part[key])
-    terminal.findings(findings.from_json(result.get("canmv_problems", [])))
+    said = [*int8_drop(result), *findings.from_json(result.get("canmv_problems", []))]
+    terminal.findings(said)
     _summary(terminal, result)
-    terminal.result(result)
+    terminal.result({**result, "findings": [one.as_dict(terminal.language) for one in said]})
 
 
 def _show(terminal: Terminal, bar: Bar, event: Mapping[str, Any]) -> None:

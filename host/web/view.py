@@ -9,13 +9,12 @@ from flask_babel import gettext as _
 
 from ..config import Settings
 from ..jobs.events import STEPS
+from ..jobs.int8_drop import int8_drop
 from ..jobs.pictures import worst
 from ..jobs.store import Job
 
 HEATS = 9
 """Shades of a confusion matrix; heat-0 is none."""
-DROP_WARNING = 2.0
-"""Points of accuracy that INT8 may lose before the page warns; one picture is no reason to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +87,7 @@ def result(job: Job) -> Shown:
         float_percent=accuracy[0],
         int8_percent=accuracy[1],
         drop=drop,
-        warn=drop > DROP_WARNING and round(drop / 100 * _judged(report)) > 1,
+        warn=bool(int8_drop(data)),
         frames=1000 / data["ms"] if data.get("ms") else 0.0,
         classes=_classes(report),
         matrices={
@@ -98,11 +97,6 @@ def result(job: Job) -> Shown:
         chosen_fit=chosen,
         other_fits=[one for one in fits if one not in chosen],
     )
-
-
-def _judged(report: dict[str, Any]) -> int:
-    """Return how many pictures the accuracies are about; many when that is not known."""
-    return report.get("int8", {}).get("pictures", 1000)
 
 
 def _classes(report: dict[str, Any]) -> list[dict[str, Any]]:

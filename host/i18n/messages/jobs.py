@@ -19,6 +19,15 @@ MESSAGES: dict[str, Message] = {
         needed=N_("{advised} or more; 100 are good"),
         fix=N_("Add pictures like those that the board will see."),
     ),
+    "int8_drop": Message(
+        what=N_("Quantization costs {drop} points of accuracy."),
+        found=N_("right on the K210: {int8} %; right before quantization: {float} %"),
+        needed=N_("at most {allowed} points less than the float network"),
+        fix=N_(
+            "Train with more pictures, with the preset best or with a wider network; the report "
+            "says which layers lose most. The files are made all the same."
+        ),
+    ),
     "setting_unknown": Message(
         what=N_("There is no such setting."),
         found="",
