@@ -68,9 +68,10 @@ def install_modules():
 def lies_on_path(name):
     # Whether a script's own module is on the card (or the flash), as source.
     for folder in sys.path:
+        folder = folder or os.getcwd()
         try:
-            os.stat((folder + "/" if folder else "") + name + ".py")
-            return True
+            if folder[0] == "/" and os.stat(folder + "/" + name + ".py"):
+                return True
         except OSError:
             pass
     return False
