@@ -8,7 +8,9 @@ from host.kmodel import Graph, Node
 
 LABELS = ("red", "green")
 ANCHORS = (2.0, 2.0, 1.0, 3.0, 3.0, 1.0, 4.0, 4.0, 1.0, 1.0)
-"""Only the first one is ever used: a box is two grid cells wide and high."""
+"""Only the first one is ever used: a box is about two grid cells of 32 pixels wide and high."""
+FINE_ANCHORS = tuple(2 * side for side in ANCHORS)
+"""The same for cells of 16 pixels."""
 
 
 def grid(width: int = 224, height: int = 224) -> tuple[int, int]:

@@ -68,6 +68,7 @@ def model_input(picture, size):
     # The camera writes the KPU's copy of a frame itself; a scaled picture needs a new copy.
     if (picture.width(), picture.height()) == size:
         return picture
+    gc.collect()  # of the last one, or the heap is soon in pieces too small for both copies
     small = picture.resize(size[0], size[1])
     small.pix_to_ai()
     return small
