@@ -47,16 +47,15 @@ def _dequantize(memory: Memory, layer: CpuLayer) -> None:
 
 
 def _quantize(memory: Memory, layer: CpuLayer) -> None:
-    """`kpu_quantize`: times the reciprocal of the scale; halves go away from zero (roundf).
+    """`kpu_quantize`: times the reciprocal of the scale, cut to an integer.
 
-    What is no number becomes 255, as RISC-V's conversion to an integer makes the largest of it.
+    The SDK's source rounds here; MaixPy's library does not (0.6.2 was run). What is no number
+    becomes 255, as RISC-V's conversion to an integer makes the largest of it.
     """
     values = memory.floats(layer, layer["count"])
     scale = np.float32(1) / np.float32(layer["scale"])
-    levels = np.clip(np.nan_to_num((values - np.float32(layer["bias"])) * scale, nan=255), -1, 255)
-    whole = np.trunc(levels)
-    rounded = whole + (levels - whole >= np.float32(0.5))  # below zero all becomes 0 anyway
-    memory.put(layer["output"], np.clip(rounded, 0, 255).astype(np.uint8))
+    levels = np.nan_to_num((values - np.float32(layer["bias"])) * scale, nan=255)
+    memory.put(layer["output"], np.clip(levels, 0, 255).astype(np.uint8))
 
 
 def _channelwise_dequantize(memory: Memory, layer: CpuLayer) -> None:

@@ -143,13 +143,14 @@ def test_dequantize_rounds_once():
 def test_quantize_clamps():
     values = np.array([-9, -1, 0, 0.26, 1, 200], F4)
     got = run_cpu(LayerType.QUANTIZE, values, 6, dtype=np.uint8, count=6, scale=0.5, bias=-1.0)
-    assert got.tolist() == [0, 0, 2, 3, 4, 255]
+    assert got.tolist() == [0, 0, 2, 2, 4, 255]
 
 
-def test_quantize_rounds_halves_up():
-    values = np.array([0.5, 1.5, 2.5, -0.5, 0.49999997], F4)
+def test_quantize_cuts():
+    """As MaixPy's library does; see test_maixpy_layers.py."""
+    values = np.array([0.99, 1.5, 2, -0.5, np.nan], F4)
     got = run_cpu(LayerType.QUANTIZE, values, 5, dtype=np.uint8, count=5, scale=1.0, bias=0.0)
-    assert got.tolist() == [1, 2, 3, 0, 0]
+    assert got.tolist() == [0, 1, 2, 0, 255]
 
 
 def test_requantize_and_channelwise_dequantize():
