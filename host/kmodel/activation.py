@@ -5,7 +5,8 @@ output byte and the table only bends. Every other function is fitted (see `piece
 norm delivers the function's argument, scaled, and the table maps it to the byte of its value.
 
 Each function has at most one number: the slope of "leaky" (and of "hard_sigmoid", 0 for 1/6), the
-maximum of "relu_max", the alpha of "elu" and "celu" (0 for 1).
+maximum of "relu_max" and "below", the alpha of "elu" and "celu" (0 for 1), the power of "power",
+where the shrinking ones and "threshold" begin. `pointwise` makes names of functions in pieces.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import numpy as np
 
 from ..errors import UserError
 from .piecewise import FAR, LEAST_START, Function, fit
+from .pointwise import spelled
 from .v3 import Activation
 
 if TYPE_CHECKING:
@@ -61,6 +63,15 @@ def _celu(x: np.ndarray, alpha: float) -> np.ndarray:
     return np.where(x < 0, alpha * np.expm1(np.minimum(x, 0) / alpha), x)
 
 
+def _power(x: np.ndarray, exponent: float) -> np.ndarray:
+    """Raise to a power; what has no real one is taken for the nearest that has."""
+    if not float(exponent).is_integer():
+        x = np.maximum(x, 0)
+    if exponent < 0:
+        x = np.where(np.abs(x) < 1e-3, np.copysign(1e-3, x), x)
+    return x**exponent
+
+
 def _softplus(x: np.ndarray) -> np.ndarray:
     return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
 
@@ -88,6 +99,23 @@ _FUNCTIONS: dict[str, Callable[[np.ndarray, float], np.ndarray]] = {
     "mish": lambda x, _: x * np.tanh(_softplus(x)),
     "exp": lambda x, _: np.exp(np.minimum(x, 80)),  # float32 ends at e**88
     "abs": lambda x, _: np.abs(x),
+    "below": np.minimum,
+    "above": np.maximum,
+    "neg": lambda x, _: -x,
+    "square": lambda x, _: x * x,
+    "power": _power,
+    "sqrt": lambda x, _: np.sqrt(np.maximum(x, 0)),
+    "log": lambda x, _: np.log(np.maximum(x, 1e-6)),
+    "sin": lambda x, _: np.sin(x),
+    "cos": lambda x, _: np.cos(x),
+    "erf": lambda x, _: _erf(x),
+    "squareplus": lambda x, b: 0.5 * (x + np.sqrt(x * x + (b or 4.0))),
+    "tanh_shrink": lambda x, _: x - np.tanh(x),
+    "soft_shrink": lambda x, edge: x - np.clip(x, -(edge or 0.5), edge or 0.5),
+    "hard_shrink": lambda x, edge: np.where(np.abs(x) > (edge or 0.5), x, 0),
+    "threshold": lambda x, edge: np.where(x > edge, x, 0),
+    "sparse_plus": lambda x, _: np.where(x < 1, 0.25 * np.square(np.maximum(x, -1) + 1), x),
+    "sparse_sigmoid": lambda x, _: np.clip(0.5 * (x + 1), 0, 1),
 }
 _OTHER_NAMES = {
     "swish": "silu",
@@ -95,7 +123,8 @@ _OTHER_NAMES = {
     "exponential": "exp",
     "leaky_relu": "leaky",
 }
-_FALL = ("hard_swish", "silu", "gelu", "gelu_tanh", "mish", "abs")
+_FALL = ("hard_swish", "silu", "gelu", "gelu_tanh", "mish", "abs", "neg", "square", "power", "sin",
+         "cos", "threshold")  # fmt: skip
 """They fall somewhere, so the largest argument need not give the largest value."""
 
 NAMES = (*_FUNCTIONS, *_OTHER_NAMES)
@@ -108,6 +137,8 @@ def function(name: str, number: float = 0.0) -> Function:
     Raises:
         UserError: `kmodel_operation_unsupported`, there is no such activation.
     """
+    if name.startswith("="):
+        return spelled(name, function)
     plain = _FUNCTIONS.get(_OTHER_NAMES.get(name, name))
     if plain is None:
         needed = ", ".join(sorted(NAMES))
@@ -119,7 +150,7 @@ def never_falls(name: str, number: float = 0.0) -> bool:
     """Return whether maximum pooling before the activation equals pooling behind it."""
     if name in ("leaky", "leaky_relu", "hard_sigmoid", "elu", "celu"):
         return number >= 0
-    return _OTHER_NAMES.get(name, name) not in _FALL
+    return not name.startswith("=") and _OTHER_NAMES.get(name, name) not in _FALL
 
 
 # --- The tables ---------------------------------------------------------------------------------

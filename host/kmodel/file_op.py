@@ -49,7 +49,9 @@ def sum_of(sign: float) -> Callable[[Builder, FileOp], Value]:
     def read(build: Builder, op: FileOp) -> Value:
         if all(isinstance(one, Value) for one in op.inputs):
             if sign < 0:
-                raise refuse(op.name, "a difference of two maps", "a sum, or a constant")
+                needed = "a sum, a constant, or functions of one value"
+                found = "a difference of two maps"
+                return build.pointwise(op.name, "-", [op.at(0), op.at(1)], found, needed)
             return build.join(op.name, "add", [op.at(i) for i in range(len(op.inputs))])
         if isinstance(op.inputs[0], Value):
             return build.scale_shift(op.name, op.value, 1.0, sign * op.constant(1))
@@ -66,8 +68,41 @@ def mul(build: Builder, op: FileOp) -> Value:
     return build.scale_shift(op.name, op.at(0 if first else 1), op.constant(1 if first else 0))
 
 
+def extreme(word: str) -> Callable[[Builder, FileOp], Value]:
+    """Return the reader of "min" or "max" of functions of one value, or of one and a number."""
+
+    def read(build: Builder, op: FileOp) -> Value:
+        if all(isinstance(one, Value) for one in op.inputs):
+            values = [op.at(place) for place in range(len(op.inputs))]
+            found = f"{op.kind} of two maps"
+            return build.pointwise(op.name, word, values, found, "functions of one value")
+        first = isinstance(op.inputs[0], Value)
+        value, number = op.at(0 if first else 1), op.constant(1 if first else 0)
+        if np.size(number) != 1:
+            raise refuse(op.name, f"{op.kind} of many numbers", "one number")
+        return build.limit(op.name, value, float(np.reshape(number, ())), low=word == "max")
+
+    return read
+
+
+def greater(build: Builder, op: FileOp) -> Value:
+    """Read whether a value is above a constant; only `choice` can use it."""
+    attrs = {"kind": op.kind, "than": float(np.reshape(op.constant(1), ()))}
+    return build.emit(op.name, "greater", [op.value], attrs)
+
+
+def choice(build: Builder, op: FileOp) -> Value:
+    """Read a choice between two functions of one value by a test of it."""
+    values = [op.at(index) for index in range(3)]
+    found = "a choice between two maps"
+    return build.pointwise(op.name, "?", values, found, "functions of one value")
+
+
 def div(build: Builder, op: FileOp) -> Value:
     """Read a quotient of a map and a constant."""
     if all(isinstance(one, Value) for one in op.inputs):
         return build.quotient(op.name, op.value, op.at(1))
+    if not isinstance(op.inputs[0], Value):
+        inverse = build.activation(f"{op.name}:inverse", op.at(1), "power", -1.0)
+        return build.scale_shift(op.name, inverse, op.constant(0))
     return build.scale_shift(op.name, op.value, 1 / np.asarray(op.constant(1), np.float64))

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..errors import UserError
 from .advice import instead_of
-from .file_op import FileOp, Tensor, div, mul, sum_of
+from .file_op import FileOp, Tensor, choice, div, extreme, greater, mul, sum_of
 from .graph import Graph
 from .normalise import Builder
 from .values import Value, refuse, reshape, squeeze, transpose
@@ -291,21 +291,16 @@ def _tile(build: Builder, op: Op) -> Value:
     return build.resize(op.name, replace(value, axes=axes), sizes)
 
 
-def _limit(low: bool) -> Callable[[Builder, Op], Value]:
-    """MAXIMUM and MINIMUM with a number: ReLU with any maximum comes in these two."""
-
-    def read(build: Builder, op: Op) -> Value:
-        first = isinstance(op.inputs[0], Value)
-        value, number = op.at(0 if first else 1), op.constant(1 if first else 0)
-        if np.size(number) != 1:
-            raise refuse(op.name, f"{op.kind} of many numbers", "one number")
-        return build.limit(op.name, value, float(np.reshape(number, ())), low=low)
-
-    return read
-
-
 def _transpose(build: Builder, op: Op) -> Value:
     return transpose(op.value, op.constant(1).tolist())
+
+
+def _negative(build: Builder, op: Op) -> Value:
+    return build.scale_shift(op.name, op.value, -1.0)
+
+
+def _power(build: Builder, op: Op) -> Value:
+    return build.activation(op.name, op.value, "power", float(np.reshape(op.constant(1), ())))
 
 
 def _nothing(build: Builder, op: Op) -> Value:
@@ -342,30 +337,39 @@ HANDLERS: dict[str, Callable[[Builder, Op], Value]] = {
     "CONCATENATION": _concat,
     "CONV_2D": _conv,
     "DEPTHWISE_CONV_2D": _conv,
+    "COS": _activation("cos"),
     "DIV": div,
     "ELU": _activation("elu"),
     "EXP": _activation("exp"),
     "EXPAND_DIMS": _expand,
     "FULLY_CONNECTED": _dense,
     "GELU": _gelu,
+    "GREATER": greater,
     "HARD_SWISH": _activation("hard_swish"),
     "LEAKY_RELU": _leaky,
     "LOGISTIC": _activation("sigmoid"),
     "LOG": lambda build, op: build.logarithm(op.name, op.value),
-    "MAXIMUM": _limit(low=True),
+    "MAXIMUM": extreme("max"),
     "MAX_POOL_2D": _pool("max_pool"),
     "MEAN": _mean,
-    "MINIMUM": _limit(low=False),
+    "MINIMUM": extreme("min"),
     "MUL": mul,
+    "NEG": _negative,
     "PAD": _pad,
     "PADV2": _pad,
+    "POW": _power,
     "PRELU": _prelu,
     "RELU": _activation("relu"),
     "RELU6": _activation("relu6"),
     "RELU_N1_TO_1": _activation("hard_tanh"),
     "RESHAPE": _reshape,
     "RESIZE_NEAREST_NEIGHBOR": _resize,
+    "SELECT": choice,
+    "SELECT_V2": choice,
+    "SIN": _activation("sin"),
     "SOFTMAX": _softmax,
+    "SQRT": _activation("sqrt"),
+    "SQUARE": _activation("square"),
     "SQUEEZE": _squeeze,
     "SUB": sum_of(-1.0),
     "TILE": _tile,

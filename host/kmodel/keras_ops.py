@@ -12,7 +12,7 @@ import numpy as np
 from ..errors import UserError
 from .activation import NAMES
 from .advice import instead_of
-from .file_op import FileOp, div, mul, sum_of
+from .file_op import FileOp, choice, div, extreme, greater, mul, sum_of
 from .normalise import Builder
 from .values import Value, refuse, reshape, squeeze, transpose
 
@@ -190,6 +190,19 @@ def _activation(kind: str) -> Callable[[Builder, KerasOp], Value]:
     return lambda build, op: build.activation(op.name, op.value, kind)
 
 
+def _negative(build: Builder, op: KerasOp) -> Value:
+    return build.scale_shift(op.name, op.value, -1.0)
+
+
+def _power(build: Builder, op: KerasOp) -> Value:
+    return build.activation(op.name, op.value, "power", float(np.reshape(op.constant(1), ())))
+
+
+def _average(build: Builder, op: KerasOp) -> Value:
+    total = sum_of(1.0)(build, op)
+    return build.scale_shift(f"{op.name}:mean", total, 1 / len(op.inputs))
+
+
 def _clip(build: Builder, op: KerasOp) -> Value:
     low, high = (float(np.asarray(op.config[key])) for key in ("x_min", "x_max"))
     return build.clip(op.name, op.value, low, high)
@@ -272,12 +285,14 @@ HANDLERS: dict[str, Callable[[Builder, KerasOp], Value]] = {
     **dict.fromkeys(("CenterCrop", "RandomCrop", "Resizing"), _same_size),
     "Absolute": _activation("abs"),
     "Add": sum_of(1.0),
+    "Average": _average,
     "AveragePooling2D": _pool("mean_pool"),
     "BatchNormalization": _batch_norm,
     "Celu": _elu("celu"),
     "Clip": _clip,
     "Concatenate": _concat,
     "Conv2D": _conv,
+    "Cos": _activation("cos"),
     "Cropping2D": _crop,
     "Dense": _dense,
     "DepthwiseConv2D": _conv,
@@ -288,18 +303,24 @@ HANDLERS: dict[str, Callable[[Builder, KerasOp], Value]] = {
     "Flatten": _flatten,
     "Gelu": _gelu,
     "GlobalAveragePooling2D": _global_mean,
+    "Greater": greater,
     "HardSigmoid": _activation("hard_sigmoid"),
     "HardSilu": _activation("hard_swish"),
     "HardTanh": _activation("hard_tanh"),
     "LeakyReLU": _relu,
     "LeakyRelu": _relu,
+    "Log": lambda build, op: build.logarithm(op.name, op.value),
     "LogSigmoid": _activation("log_sigmoid"),
     "MaxPooling2D": _pool("max_pool"),
+    "Maximum": extreme("max"),
     "Mean": _mean,
+    "Minimum": extreme("min"),
     "Multiply": mul,
+    "Negative": _negative,
     "Normalization": _normalization,
     "PReLU": _prelu,
     "Permute": _permute,
+    "Power": _power,
     "ReLU": _relu,
     "Relu": _activation("relu"),
     "Relu6": _activation("relu6"),
@@ -309,12 +330,16 @@ HANDLERS: dict[str, Callable[[Builder, KerasOp], Value]] = {
     "SeparableConv2D": _separable,
     "Sigmoid": _activation("sigmoid"),
     "Silu": _activation("silu"),
+    "Sin": _activation("sin"),
     "Softmax": _softmax,
     "Softplus": _activation("softplus"),
     "Softsign": _activation("softsign"),
+    "Sqrt": _activation("sqrt"),
+    "Square": _activation("square"),
     "Subtract": sum_of(-1.0),
     "Tanh": _activation("tanh"),
     "TrueDivide": div,
     "UpSampling2D": _resize,
+    "Where": choice,
     "ZeroPadding2D": _zero_padding,
 }  # fmt: skip

@@ -248,8 +248,10 @@ class _Lowering:
                 replace(last, arrays=arrays), self.steps[value.step].inputs
             )
             return value
-        if value.form not in ("map", "pixel"):
-            raise refuse(node.name, "batch norm of a vector", "batch norm behind a convolution")
+        if value.form == "floats":
+            raise refuse(node.name, "batch norm of a flattened map", "it before the Flatten")
+        if value.form == "vector":
+            value = self.to_pixel(node.name, value)
         layer = self.own_layer(value)
         if layer is None or layer.activation != "linear" or layer.pool not in (0, LEFT_TOP):
             if value.step == PICTURE:

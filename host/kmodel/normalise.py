@@ -17,6 +17,7 @@ import numpy as np
 from ..errors import UserError
 from .graph import Graph, Node
 from .patterns import chain, gated
+from .pointwise import combined
 from .tidy import merged, needed
 from .values import NO_PADS, Pads, Value, refuse, same_pads, squeeze
 
@@ -77,8 +78,8 @@ class Builder:
                 raise refuse(value.node, "padding at the end", "a 3x3 convolution behind it")
         ends = [value.node for value in outputs]
         for node in needed(self.nodes, ends):
-            if node.op == "greater" or node.attrs.get("kind") in ("erf", "below"):
-                raise refuse(node.name, node.attrs["kind"], "gelu, softplus or another activation")
+            if node.op == "greater":
+                raise refuse(node.name, node.attrs["kind"], "a choice between two values behind it")
         nodes, renamed = merged(needed(self.nodes, ends), ends)
         read = {source for node in nodes for source in node.inputs}
         for value in outputs:
@@ -95,11 +96,23 @@ class Builder:
 
     def scale_shift(self, name: str, value: Value, scale: Any = 1.0, shift: Any = 0.0) -> Value:
         """Return value * scale + shift; both are numbers or arrays for the file's axes."""
+        if "v" in value.axes and max(np.size(scale), np.size(shift)) > 1:
+            return self._scale_flat(name, value, scale, shift)
         scales, shifts = (self._per_channel(name, value, one) for one in (scale, shift))
         if not value.node or self.nodes[value.node].op == "affine":
             attrs = {"scale": _plain(scales), "offset": _plain(shifts)}
             return self.emit(name, "affine", [value], attrs)
         return self.emit(name, "batch_norm", [value], {}, {"scale": scales, "shift": shifts})
+
+    def _scale_flat(self, name: str, value: Value, scale: Any, shift: Any) -> Value:
+        """Scale each value of a flattened map; only a dense layer can take that in."""
+        size = math.prod(value.sizes)
+        given = [np.broadcast_to(np.reshape(one, -1), size) for one in (scale, shift)]
+        sorted_ = [_in_order(value, one[:, None])[:, 0] for one in given]
+        if not self._is_flat(value):
+            value = self.emit(f"{name}:flatten", "flatten", [value])
+        arrays = {"scale": sorted_[0], "shift": sorted_[1]}
+        return self.emit(name, "batch_norm", [value], {}, arrays)
 
     def _per_channel(self, name: str, value: Value, constant: Any) -> np.ndarray:
         array = np.asarray(constant, np.float64)
@@ -139,7 +152,7 @@ class Builder:
         if low == 0 < high < math.inf and kind is None:
             return self.activation(name, value, "relu_max", high)
         if kind is None:
-            raise refuse(name, f"limits {low:g} and {high:g}", "limits from 0 up, or -1 to 1")
+            kind = f"= x {low!r} max {high!r} min"
         return self.activation(name, value, kind)
 
     def limit(self, name: str, value: Value, number: float, *, low: bool) -> Value:
@@ -153,12 +166,10 @@ class Builder:
             return self.activation(name, value, "relu")
         if node and kind == "relu" and not low and number > 0:
             return self.clip(name, replace(value, node=node.inputs[0]), 0.0, number)
-        if not low and number > 0:
-            return self.activation(name, value, "below", number)
-        raise refuse(name, f"a limit of {number:g}", "limits from 0 up, or -1 to 1")
+        return self.activation(name, value, "above" if low else "below", number)
 
     def product(self, name: str, a: Value, b: Value) -> Value:
-        """Multiply two values: x * sigmoid(x), hard swish, mish or gelu, and nothing else."""
+        """Multiply two values: x * sigmoid(x), hard swish, or other functions of one value."""
         for x, gate in ((a, b), (b, a)):
             kind, factor = gated(self.nodes, gate.node, x.node)
             if kind:
@@ -168,17 +179,33 @@ class Builder:
         found = (
             "a factor for each channel that is computed" if squeezed else "a product of two maps"
         )
-        raise refuse(name, found, "silu, hard swish, gelu or a constant factor; no "
-                     "squeeze-and-excite (MobileNet V1 and V2 have none)")  # fmt: skip
+        needed = (
+            "a constant factor, or functions of one value; no squeeze-and-excite "
+            "(MobileNet V1 and V2 have none)"
+        )
+        return self.pointwise(name, "*", [a, b], found, needed)
+
+    def pointwise(
+        self, name: str, word: str, values: Sequence[Value], found: str, needed: str
+    ) -> Value:
+        """Add what `word` (see `pointwise`) makes of values that are all functions of one."""
+        first = values[0]
+        same = all((one.axes, one.sizes) == (first.axes, first.sizes) for one in values)
+        ends = [one.node for one in values]
+        start, kind = combined(self.nodes, ends, word) if same else ("", "")
+        if not kind:
+            raise refuse(name, found, needed)
+        return self.activation(name, replace(first, node=start), kind)
 
     def quotient(self, name: str, a: Value, b: Value) -> Value:
-        """Divide two values: x / (1 + |x|) and nothing else."""
+        """Divide two values: x / (1 + |x|), or other functions of one value."""
         if chain(self.nodes, b.node, a.node) != ["abs", (1.0, 1.0)]:
-            raise refuse(name, "a quotient of two maps", "softsign, or a constant divisor")
+            needed = "a constant divisor, or functions of one value"
+            return self.pointwise(name, "/", [a, b], "a quotient of two maps", needed)
         return self.activation(name, a, "softsign")
 
     def logarithm(self, name: str, value: Value) -> Value:
-        """Take the logarithm of a sigmoid or of 1 + exp(x), and of nothing else."""
+        """Take the logarithm; of a sigmoid or of 1 + exp(x) it is a function of its own."""
         node = self.nodes.get(value.node)
         inner = self.nodes.get(node.inputs[0]) if node else None
         if (
@@ -188,7 +215,7 @@ class Builder:
         ):
             return self.activation(name, replace(value, node=inner.inputs[0]), "softplus")
         if node is None or node.attrs.get("kind") != "sigmoid":
-            raise refuse(name, "a logarithm", "log_sigmoid")
+            return self.activation(name, value, "log")
         return self.activation(name, replace(value, node=node.inputs[0]), "log_sigmoid")
 
     def softmax(self, name: str, value: Value, axis: int = -1) -> Value:
@@ -323,15 +350,19 @@ class Builder:
         if value.shape[-1] != len(w):
             raise refuse(name, f"{len(w)} inputs of {value.shape}", "as many inputs as values")
         if "v" in value.axes:
-            height, width, channels = value.sizes
-            known = {"h": height, "w": width, "c": channels}
-            cube = w.reshape(*(known[axis] for axis in value.order), -1)
-            places = [value.order.index(axis) for axis in "hwc"]
-            w = cube.transpose(*places, 3).reshape(w.shape)
-            value = self.emit(f"{name}:flatten", "flatten", [value])
+            w = _in_order(value, w)
+            if not self._is_flat(value):
+                value = self.emit(f"{name}:flatten", "flatten", [value])
         elif not value.is_vector:
             return self.conv(name, value, w[None, None], bias)
         return self._dense(name, value, w, bias)
+
+    def _is_flat(self, value: Value) -> bool:
+        """Tell whether the node itself is flattened: behind a batch norm of all its values."""
+        node = self.nodes.get(value.node)
+        return bool(node and node.op == "batch_norm"
+                    and len(node.arrays["scale"]) == math.prod(value.sizes)
+                    and not value.is_vector)  # fmt: skip
 
     def _dense(self, name: str, value: Value, w: np.ndarray, b: np.ndarray) -> Value:
         axes = value.axes.translate(str.maketrans("vhw", "c11"))
@@ -382,6 +413,15 @@ class Builder:
         height, width = sizes
         made = (int(height), int(width), value.sizes[2])
         return self.emit(name, "resize", [value], {"scale": factors}, sizes=made)
+
+
+def _in_order(value: Value, rows: np.ndarray) -> np.ndarray:
+    """Bring rows, one for each value of a flattened map, into the order height, width, channels."""
+    height, width, channels = value.sizes
+    known = {"h": height, "w": width, "c": channels}
+    cube = rows.reshape(*(known[axis] for axis in value.order), -1)
+    places = [value.order.index(axis) for axis in "hwc"]
+    return cube.transpose(*places, 3).reshape(rows.shape)
 
 
 def _plain(numbers: np.ndarray) -> float | tuple[float, ...]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from .advice import instead_of
-from .file_op import FileOp, Tensor, div, mul, sum_of
+from .file_op import FileOp, Tensor, choice, div, extreme, greater, mul, sum_of
 from .normalise import Builder
 from .values import NO_PADS, Pads, Value, refuse, reshape, squeeze, transpose
 
@@ -246,14 +246,16 @@ def _shape(build: Builder, op: Op) -> Tensor:
     return np.array(op.value.shape, np.int64)[whole]
 
 
+def _negative(build: Builder, op: Op) -> Value:
+    return build.scale_shift(op.name, op.value, -1.0)
+
+
+def _power(build: Builder, op: Op) -> Value:
+    return build.activation(op.name, op.value, "power", float(np.reshape(op.constant(1), ())))
+
+
 def _nothing(build: Builder, op: Op) -> Value:
     return op.value
-
-
-def _greater(build: Builder, op: Op) -> Value:
-    """Where a value is above a constant; only `_where` can use it."""
-    attrs = {"kind": op.kind, "than": float(op.constant(1))}
-    return build.emit(op.name, "greater", [op.value], attrs)
 
 
 def _where(build: Builder, op: Op) -> Value:
@@ -263,7 +265,7 @@ def _where(build: Builder, op: Op) -> Value:
     fine = asked and made and asked.op == "greater" and asked.attrs["than"] >= SOFTPLUS_IS_LINEAR
     if not (fine and made and asked and made.attrs.get("kind") == "softplus"
             and asked.inputs == made.inputs == (x.node,)):  # fmt: skip
-        raise refuse(op.name, "a choice between two maps", "one activation, such as softplus")
+        return choice(build, op)
     return y
 
 
@@ -277,6 +279,7 @@ HANDLERS: dict[str, Callable[[Builder, Op], Tensor]] = {
     "Clip": _clip,
     "Concat": _concat,
     "Conv": _conv,
+    "Cos": _activation("cos"),
     "Div": div,
     "Dropout": _nothing,
     "Elu": _elu("elu"),
@@ -286,7 +289,7 @@ HANDLERS: dict[str, Callable[[Builder, Op], Tensor]] = {
     "Gelu": _gelu,
     "Gemm": _gemm,
     "GlobalAveragePool": _global_mean,
-    "Greater": _greater,
+    "Greater": greater,
     "HardSigmoid": _hard_sigmoid,
     "HardSwish": _activation("hard_swish"),
     "Identity": _nothing,
@@ -296,10 +299,14 @@ HANDLERS: dict[str, Callable[[Builder, Op], Tensor]] = {
     "Log": lambda build, op: build.logarithm(op.name, op.value),
     "MatMul": _matmul,
     "MaxPool": _pool("max_pool"),
+    "Max": extreme("max"),
     "Mish": _activation("mish"),
+    "Min": extreme("min"),
     "Mul": mul,
+    "Neg": _negative,
     "PRelu": _prelu,
     "Pad": _pad,
+    "Pow": _power,
     "ReduceMean": _reduce_mean,
     "Relu": _activation("relu"),
     "Reshape": _reshape,
@@ -307,9 +314,11 @@ HANDLERS: dict[str, Callable[[Builder, Op], Tensor]] = {
     "Selu": _selu,
     "Shape": _shape,
     "Sigmoid": _activation("sigmoid"),
+    "Sin": _activation("sin"),
     "Softmax": _softmax,
     "Softplus": _activation("softplus"),
     "Softsign": _activation("softsign"),
+    "Sqrt": _activation("sqrt"),
     "Squeeze": _squeeze,
     "Sub": sum_of(-1.0),
     "Sum": sum_of(1.0),

@@ -58,7 +58,7 @@ def needed(nodes: dict[str, Node], outputs: Sequence[str]) -> list[Node]:
 
 
 def merged(nodes: list[Node], outputs: Sequence[str]) -> tuple[list[Node], dict[str, str]]:
-    """Join batch norms that follow each other or a dense layer; drop those that do nothing.
+    """Join batch norms that follow each other or lie beside a dense layer; drop idle ones.
 
     Returns the nodes, and which node now stands for those that are gone.
     """
@@ -69,6 +69,9 @@ def merged(nodes: list[Node], outputs: Sequence[str]) -> tuple[list[Node], dict[
         node = replace(one, inputs=tuple(renamed.get(source, source) for source in one.inputs))
         before = made.get(node.inputs[0])
         alone = readers[one.inputs[0]] == 1 and readers[node.inputs[0]] == 1
+        if node.op == "dense" and before and before.op == "batch_norm" and alone:
+            made.pop(before.name)
+            node = replace(_after(before.arrays, node), inputs=before.inputs)
         if node.op == "batch_norm" and before and before.op in ("batch_norm", "dense") and alone:
             renamed[node.name] = before.name
             node = made[before.name] = _joined(before, node.arrays)
@@ -87,6 +90,12 @@ def _joined(node: Node, norm: dict[str, np.ndarray]) -> Node:
         second: node.arrays[second] * norm["scale"] + norm["shift"],
     }
     return replace(node, arrays=arrays)
+
+
+def _after(norm: dict[str, np.ndarray], dense: Node) -> Node:
+    w, b = (dense.arrays[one].astype(np.float64) for one in "wb")
+    arrays = {"w": norm["scale"][:, None] * w, "b": norm["shift"] @ w + b}
+    return replace(dense, arrays={key: one.astype(np.float32) for key, one in arrays.items()})
 
 
 def _does_nothing(node: Node) -> bool:

@@ -181,6 +181,9 @@ def test_branches():
         (layers.Activation("hard_silu"), "hard_swish"),
         (layers.LeakyReLU(negative_slope=0.3), "leaky"),
         (layers.ReLU(6.0), "relu6"),
+        (layers.Activation(keras.ops.sin), "sin"),
+        (layers.Activation(keras.ops.square), "square"),
+        (layers.Activation("tanh_shrink"), "= x x tanh -"),
     ],
 )
 def test_activations(layer, kind):
@@ -208,7 +211,7 @@ def test_padding_of_kerasmobilenet_is_refused():
     [
         ([layers.Conv2D(8, 5, padding="same")], "5x5"),
         ([layers.Conv2D(8, 3, padding="same"), layers.MaxPooling2D(3, 2)], "(3, 3)"),
-        ([layers.Conv2D(8, 3, padding="same"), layers.Activation(keras.ops.sin)], "SIN"),
+        ([layers.Conv2D(8, 3, padding="same"), layers.Activation(keras.ops.floor)], "FLOOR"),
         ([layers.Conv2DTranspose(8, 3)], "TRANSPOSE_CONV"),
         ([layers.DepthwiseConv2D(3, padding="same", depth_multiplier=2)], "grouped"),
     ],

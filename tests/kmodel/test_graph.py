@@ -249,8 +249,18 @@ def test_activations(layer, kind):
         (lambda x: x * keras.ops.sigmoid(x), "silu"),
         (lambda x: x * keras.ops.relu6(x + 3) / 6, "hard_swish"),
         (lambda x: layers.Multiply()([x, layers.Activation("hard_sigmoid")(x)]), "hard_swish"),
+        (keras.ops.sin, "sin"),
+        (keras.ops.square, "square"),
+        (lambda x: x**3, "power"),
+        (lambda x: x * x, "= x x *"),
+        (lambda x: x - keras.ops.tanh(x), "= x x tanh -"),
+        (lambda x: keras.ops.clip(x, -2, 1), "= x -2.0 max 1.0 min"),
+        (lambda x: keras.ops.maximum(keras.ops.sin(x), keras.ops.cos(x)), "= x sin x cos max"),
+        (lambda x: keras.ops.where(x > 0, x, keras.ops.tanh(x)), "= x 0.0 > x x tanh ?"),
+        (lambda x: x * (x + 0.1 * x * x * x),
+         "= x x x 0.10000000149011612 * 0.0 + x * x * + *"),
     ],
-)
+)  # fmt: skip
 def test_operations_on_tensors(call, kind):
     assert kinds(agrees(functional(lambda x: call(conv()(x / 255.0))))) == [kind]
 
@@ -269,11 +279,17 @@ def test_operations_on_tensors(call, kind):
          layers.BatchNormalization(), layers.Dense(3)],
         [conv(4), layers.MaxPooling2D(4), layers.Permute((3, 1, 2)), layers.Flatten(),
          layers.Dense(6)],
+        [conv(8), layers.GlobalAveragePooling2D(), layers.BatchNormalization(),
+         layers.Dense(6, activation="relu"), layers.BatchNormalization(), layers.Dense(3)],
+        [conv(4), layers.MaxPooling2D(4), layers.Flatten(), layers.BatchNormalization(),
+         layers.Dense(3)],
+        [conv(4), layers.GlobalAveragePooling2D(), layers.BatchNormalization()],
         [conv(4), layers.UpSampling2D(2), conv(3)],
         [layers.GaussianNoise(0.1), layers.RandomZoom(0.1), conv(4), layers.Dense(5)],
         [conv(4), layers.Cropping2D(0), layers.Identity(), layers.ActivityRegularization()],
     ],
     ids=["separable", "groups", "pools", "mobilenet head", "1x1 head", "dense", "permute",
+         "norms of vectors", "norm of a flattened map", "norm at the end",
          "upsampling", "dense on a map", "nothing"],
 )  # fmt: skip
 def test_layers(parts):
@@ -295,7 +311,7 @@ def test_branches():
     [
         (conv(8, 5), "5x5"),
         (conv(8, strides=3), "3x3"),
-        (conv(8, strides=2), "padding=1 in PyTorch"),
+        (conv(8, strides=2), "in PyTorch padding=1"),
         (conv(8, dilation_rate=2), "dilation"),
         (conv(6, groups=3), "groups=1"),
         (conv(8, padding="valid"), "padding='same'"),
@@ -313,7 +329,7 @@ def test_branches():
         (layers.PReLU(alpha_initializer="uniform"), "one slope for all channels"),
         (layers.BatchNormalization(axis=1), "axis=-1"),
         (layers.Activation("glu"), "glu"),
-        (layers.Activation(keras.ops.cos), "cos"),
+        (layers.Activation(keras.ops.tan), "tan"),
         (layers.Reshape((16, 64, 6)), "reshape"),
         (layers.Softmax(), "softmax of a vector"),
     ],
