@@ -45,7 +45,7 @@ def test_the_screen_shows_the_boxes_that_the_model_gives(boot, card, board, seed
     frame = detecting.seen(scene(seed), (224, 224))
     wanted = detecting.boxes(card["m.kmodel"], frame, (224, 224), (7, 7), ANCHORS)
     assert len({label for label, *_ in wanted}) == 2
-    detecting.same(detecting.printed(result), wanted)
+    detecting.same(detecting.printed(result.json_lines()[-1]), wanted)
     detecting.same_screen(result, frame, wanted, board, LABELS)
     *labels, foot = [text.text for text in result.last.texts]
     assert labels == [f"{LABELS[i]} {int(score * 100 + 0.5)}%" for i, score, _ in wanted]
@@ -73,7 +73,7 @@ def test_other_inputs_and_scaled_ones(size, window, board):
     frame = detecting.seen(scene(2), window)
     wanted = detecting.boxes(model, frame, size, cells, anchors)
     assert wanted
-    detecting.same(detecting.printed(result), wanted)
+    detecting.same(detecting.printed(result.json_lines()[-1]), wanted)
     detecting.same_screen(result, frame, wanted, board, LABELS)
     detecting.inside(result, board)
 
@@ -276,7 +276,7 @@ def real(model, labels, size, picture, anchors, threshold):
     stride = 16 if len(labels) == 1 else 32
     cells = (-(-size[0] // stride), -(-size[1] // stride))
     wanted = detecting.boxes(model, frame, size, cells, anchors, threshold)
-    detecting.same(detecting.printed(result), wanted)
+    detecting.same(detecting.printed(result.json_lines()[-1]), wanted)
     detecting.same_screen(result, frame, wanted, virtual.BIT, labels)
     return wanted
 

@@ -43,10 +43,9 @@ def boxes(model, frame, size, grid, anchors, threshold=0.5, nms=0.3):
     return found
 
 
-def printed(result):
-    """The boxes of the last line of JSON, as `boxes` gives them."""
-    objects = result.json_lines()[-1]["objects"]
-    return [(one["index"], one["score"], tuple(one["box"])) for one in objects]
+def printed(line):
+    """The boxes of a line of JSON, as `boxes` gives them."""
+    return [(one["index"], one["score"], tuple(one["box"])) for one in line["objects"]]
 
 
 def same(found, wanted):
@@ -56,16 +55,16 @@ def same(found, wanted):
     assert np.allclose(*scores, atol=6e-5)
 
 
-def drawn_again(result, frame, wanted, board, labels):
-    """The screen, what Pillow makes of the same boxes, and True where no letters are."""
+def drawn_again(frame, wanted, panel, labels):
+    """What Pillow makes of the boxes, True where no letters are, and the texts {(x, y, text)}."""
     high, wide = frame.shape[:2]
     canvas = Image.fromarray(frame)
     draw = ImageDraw.Draw(canvas)
     # C's division: a picture that is larger than the panel loses the smaller half first.
-    left, top = int((board.panel[0] - wide) / 2), int((board.panel[1] - high) / 2)
+    left, top = int((panel[0] - wide) / 2), int((panel[1] - high) / 2)
     x0, y0 = max(-left, 0), max(-top, 0)
-    x1, y1 = x0 + min(wide, board.panel[0]), y0 + min(high, board.panel[1])
-    letters = np.zeros(board.panel[::-1], bool)
+    x1, y1 = x0 + min(wide, panel[0]), y0 + min(high, panel[1])
+    clear = np.ones(panel[::-1], bool)
     texts = set()
     for label, score, (x, y, w, h) in wanted:
         colour = COLOURS[label]
@@ -74,26 +73,26 @@ def drawn_again(result, frame, wanted, board, labels):
             draw.rectangle((x + 1, y + 1, x + w - 2, y + h - 2), outline=colour)
         text = f"{labels[label]} {int(score * 100 + 0.5)}%"
         paper = 8 * len(text) + 4
-        at_x = max(min(max(x, x0 + 2), x1 - 2 - paper), x0)
+        at_x = min(max(x, x0 + 2), x1 - 2 - paper)
         at_y = min(max(y - 14 if y - 14 > y0 else y, y0 + 2), y1 - FOOT - 14)
         draw.rectangle((at_x, at_y, at_x + paper - 1, at_y + 13), fill=colour)
         at = (at_x + left + 2, at_y + top + 1)
-        letters[at[1] : at[1] + 12, at[0] : at[0] + 8 * len(text)] = True
+        clear[at[1] : at[1] + 12, at[0] : at[0] + 8 * len(text)] = False
         texts.add((*at, text))
     draw.rectangle((x0, y1 - FOOT, x1 - 1, y1 - 1), fill=0)
-    *shown, foot = result.last.texts
-    assert shown or not wanted
-    assert {(one.x, one.y, one.text) for one in shown} <= texts  # one may cover another
-    letters[foot.y : foot.y + 12, foot.x : foot.x + foot.width] = True
-    panel = Image.new("RGB", board.panel)
-    panel.paste(canvas, (left, top))
-    return np.asarray(result.last.image), from_565(to_565(panel), board.panel), ~letters
+    clear[y1 + top - FOOT : y1 + top, x0 + left + 6 : x1 + left - 6] = False
+    screen = Image.new("RGB", panel)
+    screen.paste(canvas, (left, top))
+    return from_565(to_565(screen), panel), clear, texts
 
 
-def same_screen(*arguments):
-    """`drawn_again` finds no pixel that differs."""
-    screen, again, clear = drawn_again(*arguments)
+def same_screen(result, frame, wanted, board, labels):
+    """The screen has the boxes, and nothing else that `drawn_again` has not."""
+    again, clear, texts = drawn_again(frame, wanted, board.panel, labels)
+    screen = np.asarray(result.last.image)
     assert np.array_equal(screen[clear], again[clear])
+    shown = {(one.x, one.y, one.text) for one in result.last.texts[:-1]}
+    assert shown <= texts and bool(shown) == bool(wanted)  # one may cover another
 
 
 def inside(result, board, edge=2):
