@@ -36,18 +36,21 @@ class ModelCard:
     offset: float
     seed: int
     task: str = "classify"
+    """What it does: "classify" or "detect"."""
+    anchors: tuple[tuple[float, float], ...] = ()
+    """Of a detector: five times width and height in cells of its grid."""
     versions: dict[str, str] = field(default_factory=dict)
     """Versions of Python and of the libraries that trained it."""
     pictures: dict[str, int] = field(default_factory=dict)
     """How many pictures were trained on ("train") and set aside ("valid")."""
     metrics: dict[str, float] = field(default_factory=dict)
-    """Loss and accuracy on the validation pictures, of the epoch that was kept."""
+    """What the validation pictures gave in the epoch that was kept."""
     kept: dict[str, Any] = field(default_factory=dict)
     """Stage and epoch whose weights these are, and views per training picture."""
     history: tuple[dict[str, Any], ...] = ()
-    """Every epoch: stage, epoch, loss, accuracy, val_loss, val_accuracy."""
+    """Every epoch: stage, epoch, losses, and what validation gave."""
     options: dict[str, Any] = field(default_factory=dict)
-    """`TrainOptions.as_dict()`."""
+    """`as_dict()` of the options."""
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
@@ -61,14 +64,18 @@ class ModelCard:
             TypeError, KeyError: a field is missing or unknown.
         """
         known = {each.name for each in fields(cls)}
-        tuples = {"labels": tuple(values["labels"]), "size": tuple(values["size"])}
+        tuples = {
+            "labels": tuple(values["labels"]),
+            "size": tuple(values["size"]),
+            "anchors": tuple(tuple(anchor) for anchor in values.get("anchors", ())),
+        }
         history = {"history": tuple(values.get("history", ()))}
         chosen = {name: value for name, value in values.items() if name in known}
         return cls(**{**chosen, **tuples, **history})
 
 
 class FloatModel:
-    """A Keras model (pixels 0..255 in, probabilities out) and its card."""
+    """A Keras model and its card: pixels 0..255 in, probabilities or raw region values out."""
 
     def __init__(self, model: keras.Model, card: ModelCard) -> None:
         self.model = model
@@ -76,15 +83,21 @@ class FloatModel:
         self._run: Any = None
 
     def predict(self, images: np.ndarray, batch: int = 64) -> np.ndarray:
-        """Return probabilities float32 (n, classes) of uint8 images (n, height, width, 3) RGB."""
+        """Return what the network says of uint8 images (n, height, width, 3) RGB, float32.
+
+        A classifier gives probabilities (n, classes). A detector gives raw region values
+        (n, 5 * (5 + classes) * rows * columns) in the order of the board's `KPU.forward`: anchor
+        by anchor, and in each x, y, width, height, objectness and classes, each row by row.
+        """
         parts = [self._batch(images[i : i + batch]) for i in range(0, len(images), batch)]
-        empty = np.empty((0, len(self.card.labels)), np.float32)
-        return np.concatenate([empty, *parts])
+        return np.concatenate([self._nothing(), *parts])
 
     def predict_batches(self, batches: Iterator[np.ndarray]) -> np.ndarray:
         """Return the same for images that come in batches (more than fit into memory)."""
-        empty = np.empty((0, len(self.card.labels)), np.float32)
-        return np.concatenate([empty, *(self.predict(images) for images in batches)])
+        return np.concatenate([self._nothing(), *(self.predict(images) for images in batches)])
+
+    def _nothing(self) -> np.ndarray:
+        return np.empty((0, int(np.prod(self.model.output_shape[1:]))), np.float32)
 
     def _batch(self, images: np.ndarray) -> np.ndarray:
         import tensorflow as tf  # noqa: PLC0415
@@ -92,7 +105,10 @@ class FloatModel:
         if self._run is None:
 
             def run(pixels: tf.Tensor) -> Any:
-                return self.model(tf.cast(pixels, tf.float32), training=False)
+                values = self.model(tf.cast(pixels, tf.float32), training=False)
+                if self.card.task == "detect":
+                    values = tf.transpose(values, (0, 3, 1, 2))
+                return tf.reshape(values, (tf.shape(pixels)[0], -1))
 
             signature = tf.TensorSpec((None, *self.model.input_shape[1:]), tf.uint8)
             self._run = tf.function(run, input_signature=[signature])

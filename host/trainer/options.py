@@ -58,11 +58,7 @@ class Augmentation:
         Raises:
             UserError: `train_option_invalid`.
         """
-        for each in fields(self):
-            value = getattr(self, each.name)
-            least, most = KNOB_RANGES.get(each.name, (0, 1))
-            if not least <= value <= most:
-                raise UserError("train_option_invalid", each.name, value=value)
+        check_knobs(self, KNOB_RANGES)
 
 
 KNOB_RANGES = {
@@ -193,23 +189,51 @@ def from_dict(values: Mapping[str, Any]) -> TrainOptions:
     Raises:
         UserError: `train_option_invalid` (also for unknown names), or as `TrainOptions.check`.
     """
-    values = dict(values)
-    knobs = values.pop("augmentation", None) or {}
-    knobs = asdict(knobs) if isinstance(knobs, Augmentation) else dict(knobs)
-    for name in {each.name for each in fields(Augmentation)} & values.keys():
-        knobs[name] = values.pop(name)
-    size = values.get("size", TrainOptions().size)
-    values["size"] = (size, size) if isinstance(size, int) else tuple(size)
-    if len(values["size"]) != 2 or not all(isinstance(side, int) for side in values["size"]):
-        raise UserError("train_option_invalid", "size", value=str(size))
+    values, knobs = split_knobs(values, Augmentation)
+    values["size"] = input_size(values.get("size", TrainOptions().size))
     options = TrainOptions(
-        **_typed(TrainOptions(), values), augmentation=Augmentation(**_typed(Augmentation(), knobs))
+        **typed(TrainOptions(), values), augmentation=Augmentation(**typed(Augmentation(), knobs))
     )
     options.check()
     return options
 
 
-def _typed(defaults: Any, values: Mapping[str, Any]) -> dict[str, Any]:
+def check_knobs(knobs: Any, ranges: Mapping[str, tuple[float, float]]) -> None:
+    """Check the fields of a data class: those that `ranges` does not name are parts, 0 to 1.
+
+    Raises:
+        UserError: `train_option_invalid`.
+    """
+    for each in fields(knobs):
+        value = getattr(knobs, each.name)
+        least, most = ranges.get(each.name, (0, 1))
+        if not least <= value <= most:
+            raise UserError("train_option_invalid", each.name, value=value)
+
+
+def split_knobs(values: Mapping[str, Any], kind: type) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the settings, and those of the augmentation: nested, or named among the others."""
+    values = dict(values)
+    knobs = values.pop("augmentation", None) or {}
+    knobs = asdict(knobs) if isinstance(knobs, kind) else dict(knobs)
+    for name in {each.name for each in fields(kind)} & values.keys():
+        knobs[name] = values.pop(name)
+    return values, knobs
+
+
+def input_size(size: Any) -> tuple[int, int]:
+    """Return width and height of a pair, or of one number for both.
+
+    Raises:
+        UserError: `train_option_invalid`.
+    """
+    pair = (size, size) if isinstance(size, int) else tuple(size)
+    if len(pair) != 2 or not all(isinstance(side, int) for side in pair):
+        raise UserError("train_option_invalid", "size", value=str(size))
+    return pair
+
+
+def typed(defaults: Any, values: Mapping[str, Any]) -> dict[str, Any]:
     """Return `values`, all known to the data class of `defaults` and of the same kind there."""
     for name, value in values.items():
         default = getattr(defaults, name, None)

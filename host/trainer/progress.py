@@ -26,6 +26,8 @@ class TrainProgress:
     accuracy: float | None = None
     val_loss: float | None = None
     val_accuracy: float | None = None
+    val_map50: float | None = None
+    """Of a detector: mean average precision at IoU 0.5 on the validation pictures."""
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""

@@ -21,6 +21,32 @@ MESSAGES: dict[str, Message] = {
         needed=N_("width 128 to 320 and height 128 to 224, both multiples of 32"),
         fix=N_("Choose 224 x 224, which suits most cameras and firmware."),
     ),
+    "detect_size_impossible": Message(
+        what=N_("A detector cannot have this input size."),
+        found=N_("{width} x {height} pixels"),
+        needed=N_("width 128 to 320 and height 128 to 240, both multiples of 16"),
+        fix=N_("Choose 224 x 224, or 240 x 240, the whole height of the camera's picture."),
+    ),
+    "detect_memory": Message(
+        what=N_("The first layers of this network do not fit into the chip at this input size."),
+        found=N_("{path} at {width} x {height} pixels: {found} bytes"),
+        needed=N_("at most {needed} bytes"),
+        fix=N_(
+            "Choose 240 x 240 pixels; 320 x 240 is possible with networks of width 0.5 and 0.25."
+        ),
+    ),
+    "training_boxes_missing": Message(
+        what=N_("A label has no boxes to train on."),
+        found=N_("no boxes of {labels} in the training pictures"),
+        needed=N_("at least one training picture with a box of every label"),
+        fix=N_("Draw boxes of this label in more pictures, or remove the label."),
+    ),
+    "validation_boxes_missing": Message(
+        what=N_("There are no boxes left to check the training with."),
+        found=N_("0 boxes in {count} validation pictures"),
+        needed=N_("some labelled pictures that are not trained on"),
+        fix=N_("Label more pictures; the program sets a fifth of them aside by itself."),
+    ),
     "train_option_invalid": Message(
         what=N_("A training setting is unknown or has a value that makes no sense."),
         found=N_("{path} {value}"),
