@@ -11,9 +11,17 @@ from . import taps
 from .activation import function
 
 LEFT_TOP = 5
-POOL_CODES = {("max_pool", 2): 1, ("mean_pool", 2): 2, ("max_pool", 4): 3, ("mean_pool", 4): 4}
+MAX_BY_ONE = 9
+POOL_CODES = {
+    ("max_pool", 2, 2): 1,
+    ("mean_pool", 2, 2): 2,
+    ("max_pool", 4, 4): 3,
+    ("mean_pool", 4, 4): 4,
+    ("max_pool", 2, 1): MAX_BY_ONE,
+}
+"""The KPU's code of a pool by operation, window and stride."""
 MEAN_POOLS = (2, 4)
-POOL_STRIDE = {0: 1, 1: 2, 2: 2, 3: 4, 4: 4, LEFT_TOP: 2}
+POOL_STRIDE = {0: 1, 1: 2, 2: 2, 3: 4, 4: 4, LEFT_TOP: 2, MAX_BY_ONE: 1}
 MAX_CHANNELS, MAX_HEIGHT, MAX_WIDTH, MIN_SIDE = 1024, 256, 512, 4
 """What nncase 1.9 gives to the KPU; its registers could say 512x960, which nobody has seen run."""
 
@@ -120,9 +128,12 @@ def activate(layer: FloatLayer, sums: np.ndarray) -> np.ndarray:
 
 
 def pool_float(layer: FloatLayer, values: np.ndarray) -> np.ndarray:
-    """Apply a real pool (1..4) to float values; a stride has been taken by `run_float`."""
+    """Apply a real pool to float values; a stride has been taken by `run_float`."""
     if layer.pool in (0, LEFT_TOP):
         return values
+    if layer.pool == MAX_BY_ONE:  # the last row and column count again
+        down = np.maximum(values, np.concatenate([values[:, :, 1:], values[:, :, -1:]], 2))
+        return np.maximum(down, np.concatenate([down[..., 1:], down[..., -1:]], 3))
     window = POOL_STRIDE[layer.pool]
     channels, height, width = layer.out_shape
     cut = values[:, :, : height * window, : width * window]

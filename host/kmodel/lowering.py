@@ -300,11 +300,11 @@ class _Lowering:
 
     def pool(self, node: Node, value: Value) -> Value:
         value = self.as_map(node, value)
-        window = node.attrs["window"]
+        window, stride = node.attrs["window"], node.attrs["stride"]
         height, width = (side // 2 if value.owed else side for side in value.shape[1:])
-        if node.attrs["padding"] == "same" and (height % window or width % window):
+        if node.attrs["padding"] == "same" and (height % stride or width % stride):
             raise refuse(node.name, "pooling with padding='same' of an odd size", "padding='valid'")
-        code = POOL_CODES[node.op, window]
+        code = POOL_CODES[node.op, window, stride]
         layer = self.own_layer(value)
         if layer is None or layer.pool or layer.depthwise or value.owed:
             if value.step == PICTURE:

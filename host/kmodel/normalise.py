@@ -19,7 +19,7 @@ from .graph import Graph, Node
 from .patterns import chain, gated
 from .pointwise import combined
 from .tidy import merged, needed
-from .values import NO_PADS, Pads, Value, refuse, same_pads, squeeze
+from .values import NO_PADS, RIGHT_BOTTOM, Pads, Value, refuse, same_pads, squeeze
 
 _ROUND: dict[str, Any] = {
     "floor": np.floor,
@@ -322,11 +322,16 @@ class Builder:
         window, stride = tuple(window), tuple(stride)
         if op == "mean_pool" and window == value.sizes[:2] and not any(pads):
             return self.global_mean(name, value)
-        if window != stride or window not in ((2, 2), (4, 4)) or any(pads):
+        by_one = (op, window, stride) == ("max_pool", (2, 2), (1, 1))
+        if by_one and tuple(pads) == RIGHT_BOTTOM:
+            pads, round_up = NO_PADS, True
+        possible = (window == stride and window in ((2, 2), (4, 4))) or (by_one and round_up)
+        if not possible or any(pads):
             found = f"pool {window} stride {stride}" + (f" padding {pads}" if any(pads) else "")
-            raise refuse(name, found, "2x2 or 4x4, same stride, no padding")
-        attrs = {"window": window[0], "padding": "same" if round_up else "valid"}
-        step = window[0]
+            needed = "2x2 or 4x4, same stride, no padding; max also 2x2 by 1, padding='same'"
+            raise refuse(name, found, needed)
+        step = stride[0]
+        attrs = {"window": window[0], "stride": step, "padding": "same" if round_up else "valid"}
         height, width = ((s + (step - 1) * round_up) // step for s in value.sizes[:2])
         return self.emit(name, op, [value], attrs, sizes=(height, width, value.sizes[2]))
 

@@ -128,7 +128,8 @@ def _pool(kind: str) -> Callable[[Builder, Op], Value]:
         stride, pads = op.attrs.get("strides", (1, 1)), _pads(op)
         if tuple(op.attrs.get("dilations", (1, 1))) != (1, 1):
             raise refuse(op.name, "dilation", "no dilation")
-        up = bool(op.attrs.get("ceil_mode", 0)) or pads == "same"
+        whole = tuple(stride) != (1, 1)  # else rounding up adds nothing
+        up = (bool(op.attrs.get("ceil_mode", 0)) and whole) or pads == "same"
         pads = NO_PADS if pads == "same" else pads
         return build.pool(op.name, value, kind, window, stride, pads, round_up=up)  # type: ignore[arg-type]
 

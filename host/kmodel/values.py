@@ -12,6 +12,7 @@ Pads = tuple[int, int, int, int]
 """Pixels at top, left, bottom, right."""
 
 NO_PADS: Pads = (0, 0, 0, 0)
+RIGHT_BOTTOM: Pads = (0, 0, 1, 1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,9 @@ def _activation(x, attrs, arrays):
 
 def _pool(x, attrs, reduce):
     window = attrs["window"]
+    if attrs["stride"] == 1:
+        whole = np.pad(x, ((0, 0), (0, 1), (0, 1), (0, 0)), "edge")
+        return reduce(sliding_window_view(whole, (window, window), (1, 2)), (4, 5))
     count, height, width, channels = x.shape
     height, width = height // window, width // window
     cut = x[:, : height * window, : width * window]
@@ -143,8 +146,9 @@ class Builder:
             return self
         return self.add("activation", {"kind": kind, "slope": slope})
 
-    def pool(self, kind="max", window=2):
-        return self.add(f"{kind}_pool", {"window": window, "padding": "valid"})
+    def pool(self, kind="max", window=2, stride=None):
+        attrs = {"window": window, "stride": stride or window}
+        return self.add(f"{kind}_pool", attrs | {"padding": "same" if stride == 1 else "valid"})
 
     def head(self, classes, softmax=True):
         self.add("global_mean")

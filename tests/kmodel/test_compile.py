@@ -56,6 +56,7 @@ LAYERS = {
     "flat leaky": lambda b: b.conv(24).norm().act("leaky", 0.01),
     "max pool": lambda b: b.conv(24).act("relu").pool(),
     "max pool 4": lambda b: b.conv(24).act("leaky").pool(window=4),
+    "max pool by one": lambda b: b.conv(24).act("leaky").pool(stride=1),
     "mean pool": lambda b: b.conv(24).act("relu").pool("mean"),
     "mean pool 4": lambda b: b.conv(24).act("leaky").pool("mean", 4),
     "activation behind max pool": lambda b: b.conv(24).pool().act("relu"),

@@ -130,8 +130,19 @@ def test_a_mobilenet(tmp_path):
 def test_pooling_and_leaky(tmp_path):
     file = File(2).conv(8).add("LeakyRelu", alpha=0.1)
     file.add("MaxPool", kernel_shape=[2, 2], strides=[2, 2]).conv(16).add("Relu")
+    file.add("MaxPool", kernel_shape=[2, 2], strides=[1, 1], auto_pad="SAME_UPPER")
     file.add("AveragePool", kernel_shape=[2, 2], strides=[2, 2]).conv(12, 1)
     agrees(file, tmp_path)
+
+
+@pytest.mark.parametrize("said", [{"auto_pad": "SAME_UPPER"}, {"pads": [0, 0, 1, 1]}])
+def test_pool_by_one(tmp_path, said):
+    """Both ways to say it; onnx's reference evaluator takes the second for another size."""
+    file = File(2).conv(8).add("MaxPool", kernel_shape=[2, 2], strides=[1, 1], **said)
+    assert nodes(file, tmp_path)[-1].attrs == {"window": 2, "stride": 1, "padding": "same"}
+    file = File(2).conv(8).add("MaxPool", kernel_shape=[2, 2], strides=[1, 1], ceil_mode=1)
+    with pytest.raises(UserError, match="2x2 by 1"):
+        nodes(file, tmp_path)
 
 
 def test_scaling_of_its_own(tmp_path):

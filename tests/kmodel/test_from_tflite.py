@@ -135,6 +135,7 @@ def test_pools():
         layers.Conv2D(8, 3, padding="same", activation="relu"),
         layers.MaxPooling2D(2, padding="same"),
         layers.Conv2D(8, 1, activation="relu6"),
+        layers.MaxPooling2D(2, 1, padding="same"),
         layers.AveragePooling2D(2),
         layers.Conv2D(4, 1),
     )

@@ -271,6 +271,7 @@ def test_operations_on_tensors(call, kind):
         [layers.SeparableConv2D(8, 3, padding="same", activation="relu")],
         [conv(8), conv(8, groups=8)],
         [conv(8), layers.AveragePooling2D(2), conv(4, 1), layers.MaxPooling2D(4)],
+        [conv(4), layers.LeakyReLU(), layers.MaxPooling2D(2, 1, padding="same"), conv(4)],
         [conv(8), layers.GlobalAveragePooling2D(keepdims=True), layers.Dropout(0.1),
          conv(4, 1), layers.Reshape((4,)), layers.Activation("softmax")],
         [conv(8), layers.GlobalAveragePooling2D(), layers.Reshape((1, 1, 8)), conv(4, 1),
@@ -288,8 +289,8 @@ def test_operations_on_tensors(call, kind):
         [layers.GaussianNoise(0.1), layers.RandomZoom(0.1), conv(4), layers.Dense(5)],
         [conv(4), layers.Cropping2D(0), layers.Identity(), layers.ActivityRegularization()],
     ],
-    ids=["separable", "groups", "pools", "mobilenet head", "1x1 head", "dense", "permute",
-         "norms of vectors", "norm of a flattened map", "norm at the end",
+    ids=["separable", "groups", "pools", "pool by one", "mobilenet head", "1x1 head", "dense",
+         "permute", "norms of vectors", "norm of a flattened map", "norm at the end",
          "upsampling", "dense on a map", "nothing"],
 )  # fmt: skip
 def test_layers(parts):
