@@ -44,8 +44,8 @@ from kit.keys import LONG_MS, LONGER_MS, Keys, key_names
 from kit.menu import choose
 from kit.names import clean_name, read_names
 from kit.screen import AMBER, BLACK, GREEN, RED, WHITE, draw_line, show_message
-from kit.storage import CARD_FULL, SPARE, card_present, card_trouble, draft_of, exists, free_bytes
-from kit.storage import is_folder, make_folders, mend_draft, remount_card, save_picture
+from kit.storage import CARD_FULL, card_present, card_trouble, check_writable, draft_of, exists
+from kit.storage import free_bytes, is_folder, make_folders, mend_draft, remount_card, save_picture
 from kit.storage import survey, wait_for_card
 from kit.touch import Touch
 from kit.trouble import CameraTrouble, CardTrouble, Trouble, explain, print_trouble
@@ -65,6 +65,7 @@ class Card:
         self.classes = []
         self.at = 0
         self.root = ""
+        self.flying = ""  # path of the picture that is being saved
         self.notes = []
 
     def open(self):
@@ -82,24 +83,10 @@ class Card:
             make_folders(self.root)
             self.counts = [self.count(label) for label in self.classes]
             self.mend()
-            self.probe()
+            check_writable()
             self.free = free_bytes("/sd")
         except OSError as error:
             raise card_trouble(error)
-
-    def probe(self):
-        # A card that cannot be written to shall say so now. A full one may still be looked at.
-        path = self.root + "/~probe"
-        try:
-            with open(path, "wb") as target:
-                target.write(b"1")
-            uos.remove(path)
-        except OSError as error:
-            if error.args[0] == 5:  # reading was fine until here
-                advice = "Slide its lock to the open side, or take another card."
-                raise CardTrouble("Card is read-only", advice, "", "card says: %s" % error)
-            if error.args[0] != 28 and free_bytes("/sd") >= SPARE:
-                raise
 
     def mend(self):
         # The twin is the newest of its class, which may be one that classes.txt has no more.
@@ -142,21 +129,31 @@ class Card:
 
     def save(self, picture):
         # Returns the path of the saved picture. Numbers only ever go up while the board is on.
-        entry = self.counts[self.at]
+        entry, self.flying = self.counts[self.at], ""
         number = entry[1] + 1
         every = SETTINGS["valid_every"]
-        valid = bool(every) and number % every == 0
-        folder = self.folders(self.label())[valid]
+        folder = self.folders(self.label())[bool(every) and number % every == 0]
         make_folders(folder)
-        path = "%s/%d.jpg" % (folder, number)
-        size = save_picture(picture, path, SETTINGS["quality"])
+        path = self.flying = "%s/%d.jpg" % (folder, number)
+        save_picture(picture, path, SETTINGS["quality"])
         entry[0] += 1
         entry[1], entry[2] = number, path
-        self.free = free_bytes("/sd")
-        facts = (ujson.dumps(path), ujson.dumps(self.label()), "valid" if valid else "train")
+        return self.landed()
+
+    def landed(self):
+        # Tells of the picture that was saved, and returns its path.
+        path = self.flying
+        try:
+            size = uos.stat(path)[6]
+            self.free = free_bytes("/sd")
+        except OSError as error:
+            raise card_trouble(error, path)
+        split = "valid" if path.startswith(self.folders(self.label())[1] + "/") else "train"
+        facts = (ujson.dumps(path), ujson.dumps(self.label()), split)
         line = '{"saved":%s,"class":%s,"split":"%s"' % facts
-        facts = (number, size, self.pictures(), self.missing(), self.free)
+        facts = (self.counts[self.at][1], size, self.pictures(), self.missing(), self.free)
         print(line + ',"number":%d,"bytes":%d,"count":%d,"missing":%d,"free":%d}' % facts)
+        self.flying = ""
         return path
 
     def delete(self, path):
@@ -274,7 +271,9 @@ class Collector:
             print("maixforge: once more:", error)
             remount_card()
             time.sleep_ms(800)
-            self.card.open()
+            self.card.open()  # may have finished what the save began
+            if self.card.flying and exists(self.card.flying):
+                return self.card.landed()
             return self.card.save(picture)
 
     def say(self, text, colour, limit_ms=TOAST_MS):

@@ -45,8 +45,8 @@ from kit.names import clean_name, read_names
 from kit.pairs import Pairs
 from kit.rows import edit_rows, live_rows, on_finger
 from kit.screen import AMBER, GREEN, RED, show_message
-from kit.storage import SPARE, card_present, card_trouble, free_bytes, remount_card
-from kit.storage import wait_for_card
+from kit.storage import SPARE, card_answers, card_trouble, check_writable, free_bytes
+from kit.storage import remount_card, wait_for_card
 from kit.touch import Touch
 from kit.trouble import CameraTrouble, CardTrouble, explain, print_trouble
 from kit.wheel import ADD, MODES, Wheel
@@ -89,6 +89,7 @@ class Collector:
         name = clean_name(SETTINGS["name"] or name) or "dataset"
         self.pairs = Pairs("/sd/maixforge/" + name)
         self.pairs.open(classes)
+        check_writable()
         self.name = name
         self.labels = self.pairs.labels
         self.colours = {}
@@ -342,18 +343,13 @@ class Collector:
             started = time.ticks_ms()
             if again:
                 return
-            if gone and self.card_answers():
+            if gone:
+                remount_card()
+            if gone and card_answers():
                 self.again = bool(self.saving)
                 return
         if isinstance(error, CardTrouble):
             remount_card()  # it may be another one
-
-    def card_answers(self):
-        remount_card()
-        try:
-            return card_present() and uos.listdir("/sd") is not None
-        except OSError:
-            return False
 
     def try_again(self):
         # After the card came back: the pair may be complete all but for our knowing it.

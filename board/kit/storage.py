@@ -99,6 +99,30 @@ def card_trouble(error, path="/sd"):
     return CardTrouble("Card problem", "Copy it on a computer, format it as FAT32.", "", said)
 
 
+def check_writable():
+    # A card that cannot be written to shall say so now; to be called when much was read from it,
+    # so that it is there. A full one may still be looked at.
+    path = "/sd/~probe"
+    try:
+        with open(path, "wb") as target:
+            target.write(b"1")
+        uos.remove(path)
+    except OSError as error:
+        remove(path)
+        if error.args[0] == 5:
+            advice = "Slide its lock to the open side, or take another card."
+            raise CardTrouble("Card is read-only", advice, "", "card says: %s" % error)
+        if error.args[0] != 28 and free_bytes("/sd") >= SPARE:
+            raise
+
+
+def card_answers():
+    try:
+        return card_present() and uos.listdir("/sd") is not None
+    except OSError:
+        return False
+
+
 def make_folders(path):
     # The folder and those above it, where they are missing.
     at = path.find("/", 1)

@@ -102,7 +102,7 @@ def test_a_card_pulled_at_every_write_of_a_save(collector, scenes, away):
     hands = Hands(ONE).tap(2)
     times = save_window(collect(collector, hands, camera=scenes))
     assert len(times) > 20
-    for out in sorted(set(times))[::2]:
+    for out in sorted(set(times)):
         later = Hands(ONE).tap(2).wait(12_000).tap(2)
         setup = {"card_out_ms": out, "card_back_ms": out + away, "camera": scenes}
         result = collect(collector, later, **setup)
@@ -144,6 +144,8 @@ def test_a_locked_card(collector):
     result = collect(collector, Hands(ONE).tap().wait(3000), **setup)
     assert result.last.says("Card is read-only", "Slide its lock")
     assert result.card_image == old.card_image
+    new = collect(collector, card_read_only=True, until_ms=3000)  # without its folders yet
+    assert new.last.says("Card is gone", "Is its lock open?")
 
 
 # The card is full
@@ -358,8 +360,9 @@ def test_many_pictures_in_the_same_memory(count):
     nothing_is_broken(many)
 
 
-def test_the_host_accepts_the_dump(collector, scenes, tmp_path):
-    script = render("collect_classify", {"burst": 45, "minimum": 45})
+def two_classes(scenes, tmp_path, **settings) -> virtual.Result:
+    """Collect 45 pictures of two classes; the card's files lie in tmp_path/card then."""
+    script = render("collect_classify", {"burst": 45, "minimum": 45, **settings})
     hands = Hands(ONE).hold(LONGER).tap(4).hold(LONG).wait(24_000).hold(LONG)
     hands.hold(LONGER).tap(4).hold(LONG).wait(24_000)
     many = [scene.rotate(n * 7) for n, scene in enumerate(scenes * 4)]
@@ -369,9 +372,26 @@ def test_the_host_accepts_the_dump(collector, scenes, tmp_path):
         path = tmp_path / "card" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
+    return result
+
+
+def test_the_host_accepts_the_dump(scenes, tmp_path):
+    two_classes(scenes, tmp_path)
     dataset = formats.load(intake.receive(tmp_path / "card", tmp_path / "work"))
     assert (dataset.task, dataset.labels) == ("classify", ("cat", "dog"))
     checked = checks.check(dataset)
     assert [finding for finding in checked.findings if finding.severity == "error"] == []
     splits = [sample.split for sample in dataset.samples]
     assert splits.count("valid") == 18 and len(splits) == 90
+
+
+def test_the_rules_of_maix_train_without_a_folder_for_validation(scenes, tmp_path):
+    # Every folder is a class to its classifier (train/classifier/__init__.py), valid/ as well.
+    two_classes(scenes, tmp_path, valid_every=0)
+    folders = [path for path in (tmp_path / "card" / HOME).iterdir() if path.is_dir()]
+    used = {path.name: list(path.iterdir()) for path in folders}
+    assert used.keys() == {"cat", "dog"}
+    for files in (used["cat"], used["dog"]):
+        assert 40 <= len(files) <= 2000
+        for path in files:
+            assert Image.open(path).size == (224, 224) and Image.open(path).mode == "RGB"

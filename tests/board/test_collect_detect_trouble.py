@@ -134,10 +134,13 @@ def test_no_card_then_a_card(collector, saving):
     assert "No SD card" in very_late.texts and very_late.last.says("pets", "0 pictures")
 
 
-def test_a_read_only_card(collector):
-    result = virtual.run(collector, card=CARD, card_read_only=True, until_ms=4000)
-    assert result.last.says("Card", "Press a key to try again.")
-    assert result.files == dict(CARD)
+def test_a_read_only_card(collector, first):
+    new = virtual.run(collector, card=CARD, card_read_only=True, until_ms=4000)
+    assert new.last.says("Card is gone", "Is its lock open?", "Press a key to try again.")
+    assert new.files == dict(CARD)
+    old = virtual.run(collector, card_image=first.card_image, card_read_only=True, until_ms=4000)
+    assert old.last.says("Card is read-only", "Slide its lock", "Press a key to try again.")
+    assert old.card_image == first.card_image
 
 
 def test_a_card_pulled_while_saving_comes_back(collector, saving, first):
@@ -180,6 +183,23 @@ def test_a_full_card_says_so_and_keeps_everything(collector, saving, first, free
     assert {name: result.files.get(name) for name in card} == card
     assert pairs(result.files) == {1}
     assert any(frame.says("Card is full") for frame in result.frames)
+
+
+@pytest.mark.parametrize("free", [*range(8), *range(8, 60, 4)])
+def test_a_card_that_becomes_full_in_mid_save(collector, saving, first, free):
+    # The checks before a save are taken out: XML and JPEG then meet the full card anywhere.
+    script = collector.replace(b"SPARE = 98304", b"SPARE = 0")
+    assert script != collector
+    room = virtual.read_card(first.card_image).free
+    card = {**first.files, "filler.bin": bytes(room - free * 512)}
+    result = virtual.run(
+        script, card=card, keys=saving.keys, until_ms=saving.now + 500, camera=[NOISE]
+    )
+    full = any(frame.says("Card is full") for frame in result.frames)
+    assert full or (free > 30 and pairs(result.files) == {1, 2})
+    assert pairs(result.files) in ({1}, {1, 2}) and result.card.problems == ()
+    assert {name: result.files.get(name) for name in card} == card
+    assert not [name for name in result.files if name.endswith(".tmp") or "~" in name]
 
 
 def test_a_full_card_can_be_changed_for_another(collector, saving, first):
