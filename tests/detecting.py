@@ -9,7 +9,7 @@ from host import kmodel
 from host.emulator.board.host import from_565, to_565
 from host.kmodel import region
 
-COLOURS = ((60, 220, 120), (255, 120, 100), (90, 190, 255), (255, 220, 60))
+COLOURS = ((57, 219, 123), (255, 121, 99))  # what RGB565 makes of (60, 220, 120), (255, 120, 100)
 FOOT = 16
 
 

@@ -38,8 +38,9 @@ def swapped565(color):
         return color & 0xFFFF
     if len(color) != 3:
         raise TypeError("requested length 3 but object has length %d" % len(color))
+    # Rounded, where a camera cuts the lower bits off (seen on MaixPy 0.6.2; so is get_pixel).
     r, g, b = [max(0, min(255, whole(v, "colour"))) for v in color]
-    value = ((r & 0xF8) << 8) | ((g & 0xFC) << 3) | (b >> 3)
+    value = ((r * 31 + 127) // 255 << 11) | ((g * 63 + 127) // 255 << 5) | ((b * 31 + 127) // 255)
     return ((value & 255) << 8) | (value >> 8)
 
 
@@ -142,7 +143,8 @@ class Image:
             return None
         v = self.canvas.pixel(x, y)
         v = ((v & 255) << 8) | (v >> 8)
-        return ((v >> 11) << 3, ((v >> 5) & 63) << 2, (v & 31) << 3)
+        r, g, b = v >> 11, v >> 5 & 63, v & 31
+        return (r * 255 + 15) // 31, (g * 255 + 31) // 63, (b * 255 + 15) // 31
 
     def set_pixel(self, x, y, color=-1):
         self.canvas.pixel(whole(x, "x"), whole(y, "y"), swapped565(color))
