@@ -55,6 +55,12 @@ def test_rendered_scripts_are_too(name, tmp_path):
     assert len(script) <= SIZE_MAX or compiled.stat().st_size <= MPY_MAX
 
 
+@pytest.mark.parametrize("name", ["run_classify", "run_detect"])
+def test_what_becomes_boot_py_is_small_also_with_many_labels(name):
+    labels = [f"class number {number}" for number in range(50)]
+    assert len(board.render(name, {"labels": labels})) <= SIZE_MAX
+
+
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_every_name_that_a_script_uses_is_defined(name, tmp_path):
     (tmp_path / "boot.py").write_bytes(board.render(name, {}))
