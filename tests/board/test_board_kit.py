@@ -134,3 +134,18 @@ def test_the_whole_picture_is_shown(kit, monkeypatch, size, screen, shown):
     for name in ("lcd", "image"):
         monkeypatch.setitem(sys.modules, name, ModuleType(name))
     assert kit("view").fit_size(size, *screen) == shown
+
+
+@pytest.mark.parametrize(
+    ("error", "title"),
+    [
+        (ValueError("[MAIXPY]kpu: check img format err!\r\n"), "Model wants other pictures"),
+        (ValueError("[MAIXPY]kpu: region_layer_init err!\r\n"), "Not enough memory"),
+        (ValueError("[MAIXPY]kpu: first layer not conv layer!\r\n"), "Not a K210 model"),
+        (OSError("ERR_RUN_MODEL: maybe model dirty"), "Model cannot run"),
+    ],
+)
+def test_what_the_kpu_says_while_it_runs_is_explained(kit, error, title):
+    trouble = kit("kpu_errors").explain_run(error, (224, 224))
+    assert trouble.args[0] == title and all(trouble.args[:2])
+    assert "KPU says: " + str(error).strip() in trouble.args[-1]
