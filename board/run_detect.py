@@ -69,9 +69,10 @@ def check_head(net, picture, count):
     width, height = SETTINGS["input"]
     found = []
     for stride in STRIDES:
-        boxes = ANCHORS * -(-width // stride) * -(-height // stride)
-        if values % boxes == 0 and values > 5 * boxes:
-            found.append(values // boxes - 5)
+        for more in (0, stride - 1):  # odd maps are halved downwards on the KPU, else upwards
+            boxes = ANCHORS * ((width + more) // stride) * ((height + more) // stride)
+            if values % boxes == 0 and values > 5 * boxes:
+                found.append(values // boxes - 5)
     if count in found:
         return
     if not found:

@@ -19,8 +19,11 @@ def grid(width: int = 224, height: int = 224) -> tuple[int, int]:
     return width // stride, height // stride
 
 
-def network(width: int = 224, height: int = 224, classes: int = 2) -> bytes:
-    """Return the kmodel: halvings of how red and how green a place is, then the head."""
+def network(width: int = 224, height: int = 224, classes: int = 2, pools: int = 0) -> bytes:
+    """Return the kmodel: halvings of how red and how green a place is, then the head.
+
+    `pools` further halvings are pools, which round odd sizes down.
+    """
     mean = np.full((3, 3), 1 / 9, np.float32)
     colours = np.array([[1, -0.5], [-0.5, 1], [-0.5, -0.5]], np.float32)  # of red, green, blue
     first = mean[:, :, None, None] * colours
@@ -34,6 +37,8 @@ def network(width: int = 224, height: int = 224, classes: int = 2) -> bytes:
                  {"w": w, "b": np.zeros(2, np.float32)}),
             Node(f"relu{number}", "activation", {"kind": "relu6"}),
         ]  # fmt: skip
+    valid = {"window": 2, "stride": 2, "padding": "valid"}
+    nodes += [Node(f"pool{number}", "mean_pool", valid) for number in range(pools)]
     head = np.zeros((1, 1, 2, 5, 5 + classes), np.float32)
     bias = np.zeros((5, 5 + classes), np.float32)
     head[..., 0, 4] = 20

@@ -78,6 +78,16 @@ def test_other_inputs_and_scaled_ones(size, window, board):
     detecting.inside(result, board)
 
 
+def test_a_grid_that_is_rounded_down():
+    size, cells = (240, 240), (7, 7)  # 15 halved once more
+    model = network(*size, pools=1)
+    boot = render("run_detect", {"anchors": ANCHORS, "input": size, "window": size})
+    result = run(boot, {"m.kmodel": model, "labels.txt": TEXT}, until_ms=1500)
+    wanted = detecting.boxes(model, detecting.seen(scene(2), size), size, cells, ANCHORS)
+    assert wanted
+    detecting.same(detecting.printed(result.json_lines()[-1]), wanted)
+
+
 def test_one_line_of_json_a_frame(boot, card):
     empty = Image.new("RGB", (320, 240), (66, 65, 66))
     result = run(boot, card, camera=[scene(2), empty, empty, scene(3)])
