@@ -50,7 +50,7 @@ def check_padding(node: Node, value: Value) -> tuple[int, int]:
     kernel, stride = node.attrs["kernel"], node.attrs["stride"]
     same = node.attrs["padding"] == "same"
     height, width = (side // 2 if value.owed else side for side in value.shape[1:])
-    if stride == 2 and (height % 2 or width % 2):
+    if kernel == 1 and stride == 2 and (height % 2 or width % 2):
         raise refuse(node.name, f"stride 2 on {width}x{height} pixels", "even sizes")
     if kernel == 1:
         if value.padded:

@@ -95,18 +95,20 @@ def run_float(layer: FloatLayer, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]
 
 
 def float_sums(layer: FloatLayer, x: np.ndarray) -> np.ndarray:
-    """Return the plain convolution of x without bias."""
+    """Return the plain convolution of x without bias; the half of an odd side is rounded down."""
     stride = 2 if layer.pool == LEFT_TOP else 1
+    height, width = (side // stride for side in x.shape[2:])
     if layer.kernel == 1 and not layer.depthwise:
-        view = x[:, :, ::stride, ::stride]
+        view = x[:, :, ::stride, ::stride][:, :, :height, :width]
         return taps.pointwise(np.ascontiguousarray(view), layer.weights[:, :, 0])
     if not layer.depthwise:
         weights = layer.weights.reshape(*layer.weights.shape[:2], 3, 3)
-        return taps.full3x3(taps.padded(x, 0), weights, stride)
+        whole = taps.full3x3(taps.padded(x, 0), weights, stride)
+        return np.ascontiguousarray(whole[:, :, :height, :width])
     weights = layer.weights[:, 0]
     if layer.kernel == 1:
         return x * weights[None, :, :, None]
-    count, channels, height, width = x.shape
+    count, channels = x.shape[:2]
     out = np.empty(x.shape, np.float32)
 
     def finish(picture: int, block: slice, total: np.ndarray) -> None:

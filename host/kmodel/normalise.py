@@ -278,19 +278,22 @@ class Builder:
                 ) -> tuple[Value, str]:  # fmt: skip
         """Return what a convolution reads and its kind of padding.
 
-        With stride 2 on an even size the zeros at bottom and right are not read, so that it does
-        not matter whether they are there.
+        With stride 2 the KPU halves and rounds down: on an even size the zeros at bottom and
+        right are not read, so that it does not matter whether they are there; on an odd size
+        there must be none, for they would make one row or column more.
         """
         if kernel == 1 or not any(pads):
             return value, "valid"
         if stride == 1 and pads == (1, 1, 1, 1):
             return value, "same"
-        fine = [
-            pads[i] == 1 and (pads[i + 2] == 1 or (not pads[i + 2] and value.sizes[i] % 2 == 0))
-            for i in (0, 1)
-        ]
+        odd = [value.sizes[i] % 2 for i in (0, 1)]
+        fine = [pads[i] == 1 and pads[i + 2] in ((0,) if odd[i] else (0, 1)) for i in (0, 1)]
         if stride == 2 and all(fine):
             return self.emit(f"{name}:pad", "pad", [value]), "valid"
+        if stride == 2 and pads == (1, 1, 1, 1):
+            size = "x".join(map(str, value.sizes[1::-1]))
+            needed = "even sizes, or odd ones padded at top and left only"
+            raise refuse(name, f"stride 2 on {size} pixels", needed)
         if stride == 2 and max(pads) == 1:
             found = "x".join(map(str, value.sizes[:2])) + " pixels"
             raise UserError("kmodel_same_stride", name, found=found)

@@ -32,7 +32,9 @@ def _windows(x, attrs):
         assert stride == 1 or kernel == 1  # what we hold for equal to the KPU's padding
         border = kernel // 2
         x = np.pad(x, ((0, 0), (border, border), (border, border), (0, 0)))
-    return sliding_window_view(x, (kernel, kernel), (1, 2))[:, ::stride, ::stride]
+    windows = sliding_window_view(x, (kernel, kernel), (1, 2))
+    height, width = (side // stride * stride for side in windows.shape[1:3])
+    return windows[:, :height:stride, :width:stride]
 
 
 def _conv(x, attrs, arrays):

@@ -351,6 +351,29 @@ def test_padding_of_keras_applications():
     assert "ZeroPadding2D(1)" in str(error)
 
 
+def halved(after, **more):
+    """A convolution and a depthwise one of stride 2, each padded by `after` at bottom and right."""
+    zeros = layers.ZeroPadding2D(((1, after), (1, after)))
+    return sequential(
+        layers.Rescaling(1 / 127.5, offset=-1),
+        zeros,
+        conv(8, strides=2, padding="valid", activation="relu"),
+        layers.ZeroPadding2D(((1, after), (1, after))),
+        layers.DepthwiseConv2D(3, 2, padding="valid", activation="relu"),
+        conv(6, 1),
+        **more,
+    )
+
+
+def test_odd_sizes_are_halved_and_rounded_down():
+    graph = agrees(halved(0, shape=(35, 47, 3)), compiled=True)
+    assert graph.input_shape == (35, 47, 3)
+    agrees(halved(0, shape=(32, 48, 3)), compiled=True)
+    with pytest.raises(UserError, match="stride 2 on 47x35 pixels") as error:
+        from_keras(halved(1, shape=(35, 47, 3)))
+    assert "top and left only" in str(error.value)
+
+
 def test_squeeze_and_excite_is_named():
     def build(x):
         x = conv(8)(x / 255.0)

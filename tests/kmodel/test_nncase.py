@@ -72,6 +72,9 @@ def test_random_layers_of_every_kind(nncase, args, activation):
         ((16, 4, 65), 9, {}),
         ((2, 256, 4), 3, {"pool": 9}),
         ((2, 4, 512), 3, {"pool": 8}),
+        ((512, 15, 15), 1024, {"kernel": 1, "pool": 5}),
+        ((8, 15, 20), 12, {"pool": 5}),
+        ((3, 33, 35), 8, {"pool": 5}),
     ],
 )
 def test_shapes_at_the_edges(nncase, shape, outputs, options):

@@ -69,7 +69,7 @@ def test_maps_that_overflow_the_kpu_ram():
 @pytest.mark.parametrize(
     ("build", "size", "text"),
     [
-        (Builder(4).conv(8, stride=2), (33, 32), "32x33"),
+        (Builder(4).conv(8, 1, stride=2), (33, 32), "32x33"),
         (node(Builder(4), "conv", padding="valid"), (32, 32), "without padding"),
         (node(Builder(4).add("pad"), "conv"), (32, 32), "padding twice"),
         (Builder(4).add("pad").conv(8, 1), (32, 32), "before a 1x1"),
