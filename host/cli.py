@@ -228,22 +228,32 @@ main.add_command(sim)
 @click.option("--mirror/--no-mirror", default=False, help="Mirror the camera's picture.")
 @click.option("--flip/--no-flip", default=False, help="Turn the camera's picture upside down.")
 @click.option("--threshold", default=0.5, show_default=True, help="Least score shown as sure.")
+@click.option("--anchors", default="", help="Of a YOLOv2 detector: ten numbers, in grid cells.")
+@click.option("--nms", default=0.3, show_default=True, help="Largest overlap of a class's boxes.")
 @json_option
 @command
 def package(
-    terminal: Terminal, model: Path, out: Path, labels: Path, name: str, firmware: str, **board: Any
+    terminal: Terminal,
+    model: Path,
+    out: Path,
+    labels: Path,
+    anchors: str,
+    name: str,
+    firmware: str,
+    **board: Any,
 ) -> None:
-    """Pack a classifier's kmodel MODEL for a board: SD zip and kfpkg."""
+    """Pack a kmodel MODEL for a board: SD zip and kfpkg; with --anchors it is a detector."""
     from .deploy import firmware as builds  # noqa: PLC0415
     from .deploy import kfpkg, sdcard  # noqa: PLC0415
     from .deploy import package as room  # noqa: PLC0415
-    from .jobs.tryout import read_labels  # noqa: PLC0415
+    from .jobs.tryout import parse_anchors, read_labels  # noqa: PLC0415
 
     packed = room.create(
         out / "package",
         model.read_bytes(),
         name=name or model.stem,
         labels=read_labels(labels),
+        anchors=parse_anchors(anchors).tolist() if anchors else (),
         firmware=firmware or builds.DEFAULT,
         options=room.BoardOptions(**board),
     )

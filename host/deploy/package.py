@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any, Literal
 from .. import __version__, kmodel
 from ..errors import UserError
 from ..files import atomic_write
+from ..kmodel.region import ANCHORS
 from . import firmware as builds
 from .flash_map import MODEL_BYTES_MAX
 
@@ -33,8 +35,9 @@ BOARDS = ("", "m5stickv", "cube", "amigo_tft", "amigo_ips", "other")
 class BoardOptions:
     """How boot.py behaves. `board` "" is found at run time; `rotation` of the screen is None (as
     usual for the board) or 0..3; `mirror` and `flip` turn the camera's picture left-right and
-    upside-down; a score below `threshold` (0..1) counts as unsure; `serial_json` prints one line
-    of JSON a picture."""
+    upside-down; a score below `threshold` (0..1) counts as unsure, a detector's box as none;
+    boxes of a class that overlap a better one by more than `nms` (IoU, 0..1) are dropped;
+    `serial_json` prints one line of JSON a picture."""
 
     board: str = ""
     rotation: int | None = None
@@ -42,12 +45,14 @@ class BoardOptions:
     flip: bool = False
     threshold: float = 0.5
     serial_json: bool = True
+    nms: float = 0.3
 
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """What `manifest.json` says. `input_size` is (width, height) in pixels, the byte counts are
-    the kmodel's; `firmware` is the id of a build; `created` is empty unless a time was given."""
+    """What `manifest.json` says. `input_size` is (width, height) in pixels, `anchors` those of a
+    detector (five times width and height in grid cells), the byte counts are the kmodel's;
+    `firmware` is the id of a build; `created` is empty unless a time was given."""
 
     folder: Path
     name: str
@@ -58,6 +63,7 @@ class Package:
     kmodel_bytes: int
     main_memory_bytes: int
     firmware: str
+    anchors: tuple[tuple[float, float], ...] = ()
     options: BoardOptions = field(default_factory=BoardOptions)
     created_by: str = f"maixforge {__version__}"
     created: str = ""
@@ -81,19 +87,21 @@ def create(
     *,
     name: str,
     labels: Sequence[str],
+    anchors: Sequence[tuple[float, float]] = (),
     firmware: str = builds.DEFAULT,
     options: BoardOptions | None = None,
     choices: Sequence[tuple[str, int]] = (),
     created: str = "",
     info: kmodel.ModelInfo | None = None,
 ) -> Package:
-    """Make the package of a classifier in `folder` (created when missing) and return it.
+    """Make the package of a model in `folder` (created when missing) and return it.
 
     Args:
         folder: its folder; an older package in it is replaced.
         model: the kmodel V3.
         name: what people call the model, at most 80 characters.
-        labels: one per output of the model, printable ASCII.
+        labels: one per class of the model, printable ASCII.
+        anchors: of a detector, five times width and height in grid cells; none: a classifier.
         firmware: id of the MaixPy build that the board has or gets.
         options: how boot.py behaves.
         choices: smaller things to train, as `firmware.check_fit` takes them.
@@ -108,18 +116,22 @@ def create(
     package = Package(
         folder=folder,
         name=name.strip(),
-        task="classify",
+        task="detect" if anchors else "classify",
         labels=tuple(labels),
         input_size=(info.width, info.height),
         kmodel_sha256=hashlib.sha256(model).hexdigest(),
         kmodel_bytes=len(model),
         main_memory_bytes=info.main_memory,
         firmware=builds.get(firmware).id,
+        anchors=tuple((float(width), float(height)) for width, height in anchors),
         options=options or BoardOptions(),
         created=created,
     )
     _check(package)
-    _check_outputs(package, info)
+    if anchors:
+        _check_region(package, kmodel.read(model), info)
+    else:
+        _check_outputs(package, info)
     require_fit(package, choices)
     folder.mkdir(parents=True, exist_ok=True)
     atomic_write(folder / MANIFEST, package.manifest())
@@ -184,6 +196,8 @@ def _from_manifest(folder: Path, values: Any) -> Package:
         values["labels"] = tuple(values["labels"])
         width, height = values["input_size"]
         values["input_size"] = (int(width), int(height))
+        anchors = values.get("anchors", ())  # older manifests have none
+        values["anchors"] = tuple((float(wide), float(high)) for wide, high in anchors)
         values["options"] = BoardOptions(**values["options"])
         missing = {one.name for one in fields(Package)} - set(values) - {"folder"}
         if missing:
@@ -205,7 +219,15 @@ def _check(package: Package) -> None:
     if package.kmodel_bytes > MODEL_BYTES_MAX:
         found, limit = f"{package.kmodel_bytes:,}", f"{MODEL_BYTES_MAX:,}"
         raise UserError("kmodel_too_large", KMODEL, found=found, limit=limit)
+    _check_anchors(package)
     _check_options(package.options)
+
+
+def _check_anchors(package: Package) -> None:
+    sides = [side for anchor in package.anchors for side in anchor]
+    wanted = 2 * ANCHORS if package.task == "detect" else 0
+    if len(sides) != wanted or not all(math.isfinite(side) and side > 0 for side in sides):
+        raise UserError("anchors_invalid", "anchors", found=", ".join(map(str, sides)))
 
 
 def _usable_label(label: Any) -> bool:
@@ -220,11 +242,11 @@ def _usable_label(label: Any) -> bool:
 
 
 def _check_options(options: BoardOptions) -> None:
-    number = isinstance(options.threshold, int | float) and 0 <= options.threshold <= 1
     checks = {
         "board": options.board in BOARDS,
         "rotation": repr(options.rotation) in ("None", "0", "1", "2", "3"),
-        "threshold": number and not isinstance(options.threshold, bool),
+        "threshold": _is_part(options.threshold),
+        "nms": _is_part(options.nms),
         "mirror": isinstance(options.mirror, bool),
         "flip": isinstance(options.flip, bool),
         "serial_json": isinstance(options.serial_json, bool),
@@ -234,8 +256,27 @@ def _check_options(options: BoardOptions) -> None:
             raise UserError("board_option_unusable", option, found=ascii(getattr(options, option)))
 
 
+def _is_part(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
+
+
 def _check_outputs(package: Package, info: kmodel.ModelInfo) -> None:
     # A classifier's one output holds a float (4 bytes) per class.
     if info.outputs != (4 * len(package.labels),):
         found = ", ".join(str(size // 4) for size in info.outputs)
         raise UserError("labels_do_not_fit", "labels", labels=len(package.labels), outputs=found)
+
+
+def _check_region(package: Package, model: kmodel.Kmodel, info: kmodel.ModelInfo) -> None:
+    """Check for what `run_yolo2` reads: the last convolution's map, as floats and nothing after.
+
+    The firmware checks none of it and would read beyond the values.
+    """
+    channels, rows, columns = model.convs[-1].registers.out_shape
+    each, rest = divmod(channels, ANCHORS)
+    if rest or each < 6 or info.outputs != (4 * channels * rows * columns,):
+        values = ", ".join(str(size // 4) for size in info.outputs)
+        raise UserError("kmodel_no_boxes", KMODEL, values=values)
+    if each - 5 != len(package.labels):
+        labels = len(package.labels)
+        raise UserError("labels_do_not_fit", "labels", labels=labels, outputs=each - 5)

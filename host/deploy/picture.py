@@ -15,6 +15,7 @@ middle of the picture."""
 
 NIGHT, DUSK = (13, 20, 33), (26, 46, 72)
 WHITE, MIST, MINT, INK = (245, 248, 252), (150, 170, 192), (84, 214, 160), (13, 30, 42)
+TITLES = {"classify": "Image classifier", "detect": "Object detector"}
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 
@@ -28,7 +29,7 @@ def start_picture(package: Package) -> bytes:
     draw = ImageDraw.Draw(image)
     left, top, right, bottom = SAFE
     _wordmark(draw, left, top)
-    title = package.name if package.name.isascii() else "Image classifier"
+    title = package.name if package.name.isascii() else TITLES[package.task]
     font = _fitting_font(draw, title, right - left)
     draw.text((left, top + 24), _cut(draw, title, font, right - left), fill=WHITE, font=font)
     _chips(draw, package.labels, (left, top + 62, right, bottom))

@@ -8,7 +8,7 @@ from .package import Package
 ENGLISH = """\
 {name}
 {rule}
-A picture classifier for K210 boards with MaixPy v1, made by {created_by}.
+{what} for K210 boards with MaixPy v1, made by {created_by}.
 Classes: {labels}
 
 1. Firmware
@@ -18,8 +18,7 @@ Classes: {labels}
 
 2. Card
    Copy all files of this zip to the root of an SD card (FAT32, MBR partition table, 32 GB or
-   less), put the card into the board, press reset. The board shows the label, the score, the
-   milliseconds of the model and the pictures per second.
+   less), put the card into the board, press reset. {shows}
 
 3. Model in the flash instead (kfpkg)
    The .kfpkg writes the model to flash address 0x300000 (and the firmware to 0, when one is in
@@ -28,7 +27,7 @@ Classes: {labels}
    Without a card: copy boot.py and labels.txt to /flash over the serial port (e.g. MaixPy IDE).
 
 4. Settings
-   The lines at the top of boot.py: threshold, rotation of the screen, mirror of the camera.
+   The lines at the top of boot.py: {settings}
    When the picture is upside-down or mirrored the model sees it so, too: set it right first.
 
 5. What the board may say
@@ -37,7 +36,7 @@ Classes: {labels}
    load error:2005   the file cannot be read: copy it again, check the card
    load error:2006   not enough memory: flash "minimum_with_ide_support" or train a smaller model
    check img format  boot.py and m.kmodel are of different packages: copy all files again
-   No SD card        FAT32 and MBR, not exFAT and not GPT; some boards do not read every card
+{more}   No SD card        FAT32 and MBR, not exFAT and not GPT; some boards do not read every card
    No camera         switch off, push the cable in, switch on
 
 Files: boot.py (the program), m.kmodel (the model, {bytes} bytes), labels.txt (one label a line),
@@ -48,7 +47,7 @@ SHA-256 of m.kmodel: {sha256}
 CHINESE = """\
 {name}
 {rule}
-用于 K210 开发板（MaixPy v1）的图像分类模型，由 {created_by} 生成。
+{what}，由 {created_by} 生成。
 类别：{labels}
 
 1. 固件
@@ -58,7 +57,7 @@ CHINESE = """\
 
 2. SD 卡
    把压缩包里的所有文件复制到 SD 卡根目录（FAT32，MBR 分区表，不超过 32 GB），
-   插入开发板后按复位键。屏幕显示标签、得分、模型耗时（毫秒）和帧率。
+   插入开发板后按复位键。{shows}
 
 3. 把模型放进 Flash（kfpkg）
    .kfpkg 把模型写到 Flash 地址 0x300000（如果包含固件，则固件写到 0）。
@@ -67,7 +66,7 @@ CHINESE = """\
    不用 SD 卡时：通过串口（例如 MaixPy IDE）把 boot.py 和 labels.txt 复制到 /flash。
 
 4. 设置
-   在 boot.py 开头：阈值 threshold、屏幕旋转 rotation、摄像头镜像 mirror。
+   在 boot.py 开头：{settings}
    画面颠倒或镜像时，模型看到的也一样，请先调正。
 
 5. 开发板可能的提示
@@ -76,13 +75,56 @@ CHINESE = """\
    load error:2005   文件无法读取：重新复制，并检查 SD 卡
    load error:2006   内存不足：烧录 minimum_with_ide_support 固件，或训练更小的模型
    check img format  boot.py 与 m.kmodel 不属于同一个包：重新复制所有文件
-   No SD card        SD 卡须为 FAT32 + MBR，不能是 exFAT 或 GPT；个别卡不被识别
+{more}   No SD card        SD 卡须为 FAT32 + MBR，不能是 exFAT 或 GPT；个别卡不被识别
    No camera         断电，插紧摄像头排线，再上电
 
 文件：boot.py（程序），m.kmodel（模型，{bytes} 字节），labels.txt（每行一个标签），
 start.jpg（启动画面），manifest.json（模型信息）。
 m.kmodel 的 SHA-256：{sha256}
 """
+
+TASKS: dict[str, tuple[dict[str, str], dict[str, str]]] = {
+    "classify": (
+        {
+            "what": "A picture classifier",
+            "shows": "The board shows the label, the score, the\n"
+            "   milliseconds of the model and the pictures per second.",
+            "settings": "threshold, rotation of the screen, mirror of the camera.",
+            "more": "",
+        },
+        {
+            "what": "用于 K210 开发板（MaixPy v1）的图像分类模型",
+            "shows": "屏幕显示标签、得分、模型耗时（毫秒）和帧率。",
+            "settings": "阈值 threshold、屏幕旋转 rotation、摄像头镜像 mirror。",
+            "more": "",
+        },
+    ),
+    "detect": (
+        {
+            "what": "An object detector (YOLOv2)",
+            "shows": "The board draws a box with label and\n"
+            "   score around what it knows, and shows the milliseconds of the model and the pictures\n"
+            "   per second. On the serial port every picture is a line of JSON with its boxes.",
+            "settings": "threshold (a box with a lower score is not shown), nms (of\n"
+            "   two boxes of a class that overlap by more, the better one stays), rotation of the\n"
+            "   screen, mirror of the camera. The anchors belong to the model: leave them as they are.\n"
+            "   This package: threshold {threshold:g}, nms {nms:g}; those of a training are the best\n"
+            "   ones of its report. A higher threshold shows fewer wrong boxes and misses more.",
+            "more": "   Too many objects  the firmware has room for ten boxes: raise threshold\n",
+        },
+        {
+            "what": "用于 K210 开发板（MaixPy v1）的目标检测模型（YOLOv2）",
+            "shows": "屏幕在识别到的目标周围画框，并显示标签和\n"
+            "   得分，以及模型耗时（毫秒）和帧率。串口为每帧输出一行 JSON，包含所有框。",
+            "settings": "阈值 threshold（得分更低的框不显示）、nms（同一类别的两个框\n"
+            "   重叠超过该值时只保留得分高的）、屏幕旋转 rotation、摄像头镜像 mirror。\n"
+            "   锚框 anchors 属于模型，请勿改动。本包：threshold {threshold:g}，nms {nms:g}；\n"
+            "   由训练任务生成时取自其评估报告。阈值越高，误检越少，漏检越多。",
+            "more": "   Too many objects  固件最多容纳十个框：调高 threshold\n",
+        },
+    ),
+}
+"""What the text says of each task, in both languages."""
 
 BASIS = {
     "measured": ("measured on a board", "板上实测"),
@@ -97,6 +139,7 @@ def readme(package: Package) -> bytes:
     needed = builds.needed_bytes(package.kmodel_bytes, package.main_memory_bytes)
     parts = [
         text.format(
+            **_of_task(package, language),
             name=package.name,
             rule="=" * 72,
             created_by=package.created_by,
@@ -112,3 +155,9 @@ def readme(package: Package) -> bytes:
         for language, text in enumerate((ENGLISH, CHINESE))
     ]
     return "\n\n".join(parts).replace("\n", "\r\n").encode("utf-8-sig")
+
+
+def _of_task(package: Package, language: int) -> dict[str, str]:
+    options = package.options
+    values = {"threshold": options.threshold, "nms": options.nms}
+    return {key: text.format(**values) for key, text in TASKS[package.task][language].items()}

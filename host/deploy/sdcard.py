@@ -43,8 +43,12 @@ def texts(package: Package) -> dict[str, bytes]:
 
 
 def boot_script(package: Package) -> bytes:
-    """Return boot.py of a classifier: ASCII, self-contained, its settings as plain data."""
+    """Return boot.py of the model's task: ASCII, self-contained, its settings as plain data."""
     options = package.options
+    region: dict[str, Any] = {}
+    if package.task == "detect":
+        anchors = tuple(side for anchor in package.anchors for side in anchor)
+        region = {"anchors": anchors, "nms": float(options.nms)}
     settings: dict[str, Any] = {
         "model": f"/sd/{KMODEL}",
         "flash_address": MODEL_ADDRESS,
@@ -52,6 +56,7 @@ def boot_script(package: Package) -> bytes:
         "window": camera_window(package.input_size),
         "labels": package.labels,
         "threshold": float(options.threshold),
+        **region,
         "board": options.board,
         "rotation": options.rotation,
         "mirror": options.mirror,
@@ -59,7 +64,7 @@ def boot_script(package: Package) -> bytes:
         "json": options.serial_json,
         "title": package.name if package.name.isascii() else "MaixForge",
     }
-    return render("run_classify", settings)
+    return render(f"run_{package.task}", settings)
 
 
 def camera_window(input_size: tuple[int, int]) -> tuple[int, int]:

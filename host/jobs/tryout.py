@@ -48,7 +48,7 @@ def try_out(
     with naming(model.name):
         simulator = kmodel.Simulator(read_model(model))
         size = simulator.input_shape
-    names, boxes = _labels(model, labels), _anchors(anchors) if anchors else None
+    names, boxes = _labels(model, labels), parse_anchors(anchors) if anchors else None
     answers = []
     for image in find_pictures(images):
         raw = simulator.run(read_picture(image, size, fit))[0][0]
@@ -147,11 +147,16 @@ def read_picture(path: Path, shape: tuple[int, int, int], fit: Any) -> np.ndarra
     return picture[None]
 
 
-def _anchors(text: str) -> np.ndarray:
+def parse_anchors(text: str) -> np.ndarray:
+    """Return anchors, float (5, 2), of ten numbers with commas or blanks between them.
+
+    Raises:
+        UserError: `anchors_invalid`.
+    """
     try:
         numbers = [float(one) for one in text.replace(",", " ").split()]
     except ValueError:
         numbers = []
-    if len(numbers) != 2 * ANCHORS or min(numbers) <= 0:
+    if len(numbers) != 2 * ANCHORS or not all(0 < one < np.inf for one in numbers):
         raise UserError("anchors_invalid", "--anchors", found=text)
     return np.array(numbers).reshape(ANCHORS, 2)

@@ -22,8 +22,9 @@ def test_the_manifest_says_what_the_package_is(make):
         "firmware": "minimum_with_ide_support",
         "options": {
             "board": "", "rotation": 2, "mirror": True, "flip": False,
-            "threshold": 0.5, "serial_json": True,
+            "threshold": 0.5, "nms": 0.3, "serial_json": True,
         },
+        "anchors": [],
         "created": "",
         "created_by": "maixforge 0.1.0",
     }  # fmt: skip
@@ -72,6 +73,7 @@ def test_a_changed_model_is_noticed(make):
         "not json", "[]", "{}", '{"format": 2}',
         lambda v: v.pop("labels"), lambda v: v.update(extra=1),
         lambda v: v["options"].update(rotation=7), lambda v: v.update(input_size=[1]),
+        lambda v: v.update(anchors=[[1, "x"]] * 5), lambda v: v.update(anchors=5),
         lambda v: v.update(labels=[1, 2]), lambda v: v.pop("kmodel_sha256"),
     ],
 )  # fmt: skip

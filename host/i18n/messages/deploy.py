@@ -110,8 +110,8 @@ _PACKAGE: dict[str, Message] = {
     "labels_do_not_fit": Message(
         N_("The number of labels is not the number of the model's outputs."),
         N_("{labels} labels, outputs of the model: {outputs}"),
-        N_("one label per output"),
-        N_("Use the labels that this model was trained with."),
+        N_("one label per class of the model"),
+        N_("Use the labels that this model was trained with; a detector also needs --anchors."),
     ),
     "kmodel_too_large": Message(
         N_("The kmodel is larger than any K210 firmware loads."),
