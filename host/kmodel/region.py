@@ -50,43 +50,78 @@ def decode(
     Returns:
         Detections, best first.
     """
+    return [
+        Detection(*map(float, row[:4]), label=int(row[4]), score=float(row[5]), place=int(row[6]))
+        for row in suppress(candidates(values, grid, anchors, threshold), nms)
+    ]
+
+
+def candidates(
+    values: np.ndarray, grid: tuple[int, int], anchors: np.ndarray, threshold: float
+) -> np.ndarray:
+    """Return the boxes of `decode` of which none is suppressed yet.
+
+    Returns:
+        float64 (boxes, 7), best first: the fields of `Detection` in their order.
+    """
     rows, columns = grid
     raw = values.reshape(ANCHORS, -1, rows, columns).astype(np.float64)
-    x = (_sigmoid(raw[:, 0]) + np.arange(columns)) / columns
-    y = (_sigmoid(raw[:, 1]) + np.arange(rows)[:, None]) / rows
-    width = np.exp(raw[:, 2]) * anchors[:, 0, None, None] / columns
-    height = np.exp(raw[:, 3]) * anchors[:, 1, None, None] / rows
-    powers = np.exp(raw[:, 5:] - raw[:, 5:].max(1, keepdims=True))
-    scores = _sigmoid(raw[:, 4])[:, None] * powers / powers.sum(1, keepdims=True)
+    with np.errstate(over="ignore"):  # what is far out is 0 or infinite, as on the chip
+        objectness = _sigmoid(raw[:, 4])
+        # No score is more than its place's objectness: only these places are decoded.
+        anchor, row, column = places = np.nonzero(objectness > threshold)
+        raw = raw[anchor, :, row, column]
+        x = (_sigmoid(raw[:, 0]) + column) / columns
+        y = (_sigmoid(raw[:, 1]) + row) / rows
+        width = np.exp(raw[:, 2]) * anchors[anchor, 0] / columns
+        height = np.exp(raw[:, 3]) * anchors[anchor, 1] / rows
+        powers = np.exp(raw[:, 5:] - raw[:, 5:].max(1, keepdims=True))
+    scores = objectness[places][:, None] * powers / powers.sum(1, keepdims=True)
     boxes = np.stack([x - width / 2, y - height / 2, x + width / 2, y + height / 2], -1)
-    found = [
-        Detection(
-            *map(float, boxes[a, row, column]),
-            label=int(label),
-            score=float(scores[a, label, row, column]),
-            place=int((a * rows + row) * columns + column),
-        )
-        for a, label, row, column in np.argwhere(scores > threshold)
-    ]
-    return _suppress(sorted(found, key=lambda one: -one.score), nms)
+    which, label = np.nonzero(scores > threshold)
+    place = (anchor * rows + row) * columns + column
+    found = np.column_stack([boxes[which], label, scores[which, label], place[which]])
+    return found[np.argsort(-found[:, 5], kind="stable")]
 
 
 def _sigmoid(values: np.ndarray) -> np.ndarray:
     return 1 / (1 + np.exp(-values))
 
 
-def _suppress(found: list[Detection], nms: float) -> list[Detection]:
-    kept: list[Detection] = []
-    for one in found:
-        if all(other.label != one.label or iou(one, other) <= nms for other in kept):
-            kept.append(one)
-    return kept
+def suppress(found: np.ndarray, nms: float) -> np.ndarray:
+    """Return those rows of `candidates` that overlap no better one of their class too much."""
+    kept = np.ones(len(found), bool)
+    for label in np.unique(found[:, 4]):
+        (rows,) = np.nonzero(found[:, 4] == label)
+        apart = overlaps(found[rows]) <= nms
+        stays = np.ones(len(rows), bool)
+        for place in range(len(rows)):
+            if stays[place]:
+                stays[place + 1 :] &= apart[place, place + 1 :]
+        kept[rows] = stays
+    return found[kept]
 
 
-def iou(a: Detection, b: Detection) -> float:
-    """Return intersection over union of two boxes."""
-    width = min(a.right, b.right) - max(a.left, b.left)
-    height = min(a.bottom, b.bottom) - max(a.top, b.top)
-    shared = max(width, 0.0) * max(height, 0.0)
-    areas = sum((one.right - one.left) * (one.bottom - one.top) for one in (a, b))
-    return shared / (areas - shared) if areas > shared else 0.0
+def overlaps(boxes: np.ndarray) -> np.ndarray:
+    """Return the intersection over union of each box with each, float64 (n, n).
+
+    `boxes` is (n, 4 or more): left, top, right, bottom, whatever.
+    """
+    low, high = boxes[:, :2].T[:, :, None], boxes[:, 2:4].T[:, :, None]
+    low_too, high_too = (corner.transpose(0, 2, 1) for corner in (low, high))
+    with np.errstate(invalid="ignore"):  # a box of infinite size overlaps none
+        width, height = np.maximum(np.minimum(high, high_too) - np.maximum(low, low_too), 0)
+        areas = np.prod(high - low, 0)
+        shared = width * height
+        together = areas + areas.T - shared
+        return np.where(together > 0, shared / np.where(together > 0, together, 1), 0)
+
+
+def reported(found: np.ndarray) -> np.ndarray:
+    """Return what the firmware tells of suppressed boxes: the best class of each place.
+
+    Returns:
+        float64 (boxes, 7) in the firmware's order: anchor by anchor, row by row.
+    """
+    _, first = np.unique(found[:, 6], return_index=True)  # rows come best first
+    return found[first]

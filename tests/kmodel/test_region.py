@@ -5,6 +5,8 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 from colour_detector import grid, network
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
 from host.emulator.board import kpu
 from host.kmodel import region
@@ -162,3 +164,54 @@ def test_places_are_anchor_by_anchor_and_row_by_row():
         values[anchor, 4, row, column] = 5
     found = region.decode(values.reshape(-1), (4, 3), np.full((5, 2), 0.1), 0.5, 0.3)
     assert sorted(one.place for one in found) == [2 * 12 + 3, 2 * 12 + 11, 4 * 12 + 1]
+
+
+@st.composite
+def heads(draw):
+    """Any head's output: (values, rows, columns, threshold, nms)."""
+    rows, columns, classes = (draw(st.integers(1, most)) for most in (6, 6, 5))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    values = rng.normal(0, draw(st.sampled_from([0.1, 1.0, 3.0])), (5, 5 + classes, rows, columns))
+    values[:, 4] += draw(st.sampled_from([-4, 0, 3]))
+    values[:, 2:4] = np.clip(values[:, 2:4] - draw(st.sampled_from([0, 2])), -8, 8)
+    threshold = draw(st.sampled_from([0.005, 0.1, 0.5, 0.9]))
+    nms = draw(st.sampled_from([0.0, 0.2, 0.45, 0.7, 1.0]))
+    return values.astype(np.float32).reshape(-1), rows, columns, threshold, nms
+
+
+@settings(max_examples=150, deadline=None)
+@given(heads())
+def test_any_head_is_decoded_as_the_firmware_decodes_it(head):
+    values, rows, columns, threshold, nms = head
+    boxes = list(candidates(values, rows, columns, F(threshold)))
+    scores = sorted(score for box in boxes for score in box.scores if score)
+    # What a rounding decides between 32 and 64 bits is not the question.
+    assume(np.all(np.diff(scores) > 1e-6) and all(score > threshold + 1e-6 for score in scores))
+    pairs = [(a, b) for number, a in enumerate(boxes) for b in boxes[:number]]
+    alike = [(a, b) for a, b in pairs if any(s and t for s, t in zip(a.scores, b.scores))]  # noqa: B905
+    assume(all(abs(overlap(a, b) - nms) > 1e-5 or overlap(a, b) == 0 for a, b in alike))
+    suppress(boxes, F(nms))
+    wanted = [
+        (box.x - box.w / 2, box.y - box.h / 2, box.x + box.w / 2, box.y + box.h / 2,
+         int(np.argmax(box.scores)), max(box.scores), place)
+        for place, box in enumerate(boxes) if max(box.scores)
+    ]  # fmt: skip
+    pairs = np.reshape(ANCHORS, (5, 2))
+    every = region.suppress(region.candidates(values, (rows, columns), pairs, threshold), nms)
+    found = region.reported(every)
+    assert found[:, [4, 6]].tolist() == [[one[4], one[6]] for one in wanted]
+    assert found == pytest.approx(np.reshape(wanted, (-1, 7)), rel=2e-5, abs=2e-5)
+    kept = sorted(
+        (box.scores[label] for box in boxes for label in range(len(box.scores))), key=float
+    )
+    assert sorted(every[:, 5]) == pytest.approx([one for one in kept if one], rel=1e-5)
+
+
+def test_values_far_out_are_no_fault():
+    values = np.full((5, 6, 2, 2), 0, np.float32)
+    values[:, 4] = -12
+    values[0, :6, 0, 0] = 0, 0, 2000, 2000, 900, 0
+    values[1, :6, 1, 1] = -2000, 2000, 0, 0, 900, 0
+    found = region.decode(values.reshape(-1), (2, 2), np.ones((5, 2)), 0.5, 0.3)
+    assert [one.score for one in found] == [1.0, 1.0]
+    assert (found[0].left, found[0].right) == (-np.inf, np.inf)

@@ -119,15 +119,14 @@ def boxes(
     if values.size != channels * rows * columns or len(anchors) != 2 * ANCHORS:
         raise ValueError(f"{values.size} values, {len(anchors)} anchor numbers")
     pairs = np.asarray(anchors, float).reshape(ANCHORS, 2)
-    found = region.decode(values, (rows, columns), pairs, threshold, nms)
+    found = region.suppress(region.candidates(values, (rows, columns), pairs, threshold), nms)
     _, height, width = loaded.input_shape
-    once = {one.place: one for one in reversed(found)}  # the best class of a place stays
     result = []
-    for _, one in sorted(once.items()):
-        x1, x2 = (_pixel(side * width) for side in (one.left, one.right))
-        y1, y2 = (_pixel(side * height) for side in (one.top, one.bottom))
+    for left, top, right, bottom, label, score, _ in region.reported(found).tolist():
+        x1, x2 = (_pixel(side * width) for side in (left, right))
+        y1, y2 = (_pixel(side * height) for side in (top, bottom))
         rect = [_int16(value) for value in (x1, y1, x2 - x1, y2 - y1)]
-        result.append({"rect": rect, "id": one.label, "value": one.score})
+        result.append({"rect": rect, "id": int(label), "value": score})
     return result
 
 
