@@ -127,13 +127,7 @@ def build(
     import keras  # noqa: PLC0415
 
     check_size(size)
-    pixels = keras.Input((size[1], size[0], 3), name="pixels")
-    x = keras.layers.Rescaling(SCALE, offset=OFFSET, name="rescaling")(pixels)
-    x = _convolution(x, "conv1", choice.channels(0), stride=2)
-    for block in range(1, choice.cut + 1):
-        stride = BLOCKS[block - 1][1]
-        x = _convolution(x, f"conv_dw_{block}", None, stride=stride)
-        x = _convolution(x, f"conv_pw_{block}", choice.channels(block), kernel=1)
+    pixels, x = trunk(choice, size)
     x = keras.layers.GlobalAveragePooling2D(name="pool")(x)
     x = keras.layers.Dropout(dropout, name="dropout")(x)
     x = keras.layers.Dense(classes, name="logits")(x)
@@ -141,19 +135,50 @@ def build(
     return keras.Model(pixels, x, name=choice.name.replace(".", "_"))
 
 
-def _convolution(x: Any, name: str, filters: int | None, kernel: int = 3, stride: int = 1) -> Any:
-    """Add convolution (depthwise when `filters` is None), batch normalisation and ReLU6."""
+def trunk(choice: Backbone, size: tuple[int, int], stride: int = 32) -> tuple[Any, Any]:
+    """Return the input, float32 (n, height, width, 3) with values 0..255, and the last map.
+
+    With `stride` 16 blocks 12 and 13 keep the size of their maps.
+    """
+    import keras  # noqa: PLC0415
+
+    pixels = keras.Input((size[1], size[0], 3), name="pixels")
+    x = keras.layers.Rescaling(SCALE, offset=OFFSET, name="rescaling")(pixels)
+    x = convolution(x, "conv1", choice.channels(0), stride=2)
+    reached = 2
+    for block in range(1, choice.cut + 1):
+        step = min(BLOCKS[block - 1][1], stride // reached)
+        reached *= step
+        x = convolution(x, f"conv_dw_{block}", None, stride=step)
+        x = convolution(x, f"conv_pw_{block}", choice.channels(block), kernel=1)
+    return pixels, x
+
+
+def convolution(
+    x: Any,
+    name: str,
+    filters: int | None,
+    kernel: int = 3,
+    stride: int = 1,
+    momentum: float = 0.99,
+) -> Any:
+    """Add convolution (depthwise when `filters` is None), batch normalisation and ReLU6.
+
+    Stride 2 keeps pixels 0, 2, 4... as the KPU does; of an odd side that is the half rounded
+    down, so nothing is padded after it. `momentum` is that of the batch statistics.
+    """
     from keras import layers  # noqa: PLC0415
 
     padding = "same"
     if stride == 2:
-        x = layers.ZeroPadding2D(1, name=f"{name}_pad")(x)
+        after = [1 - side % 2 for side in x.shape[1:3]]
+        x = layers.ZeroPadding2D(((1, after[0]), (1, after[1])), name=f"{name}_pad")(x)
         padding = "valid"
     if filters is None:
         x = layers.DepthwiseConv2D(kernel, stride, padding, use_bias=False, name=name)(x)
     else:
         x = layers.Conv2D(filters, kernel, stride, padding, use_bias=False, name=name)(x)
-    x = layers.BatchNormalization(epsilon=1e-3, name=f"{name}_bn")(x)
+    x = layers.BatchNormalization(momentum=momentum, epsilon=1e-3, name=f"{name}_bn")(x)
     return layers.ReLU(6.0, name=f"{name}_relu")(x)
 
 

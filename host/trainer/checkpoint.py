@@ -7,6 +7,7 @@ import io
 import json
 import shutil
 from collections.abc import Mapping
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +15,22 @@ import numpy as np
 
 from ..datasets.dataset import Dataset
 from ..files import atomic_write
+from .detect_options import DetectOptions
 from .options import TrainOptions
 
 RECORD = "record.json"
 
 
-def fingerprint(dataset: Dataset, options: TrainOptions) -> str:
-    """Return a hash of all that decides the result: settings, labels, splits and files' bytes."""
+def fingerprint(dataset: Dataset, options: TrainOptions | DetectOptions) -> str:
+    """Return a hash of all that decides the result: settings, labels, boxes, splits, bytes."""
     digest = hashlib.sha256(json.dumps(options.as_dict(), sort_keys=True).encode())
     digest.update(json.dumps(dataset.labels).encode())
     for sample in dataset.samples:
         if sample.split in ("train", "valid"):
             content = hashlib.sha256(dataset.file(sample).read_bytes()).hexdigest()
-            digest.update(json.dumps([sample.path, sample.label, sample.split, content]).encode())
+            boxes = [astuple(box) for box in sample.boxes]
+            row = [sample.path, sample.label, sample.split, content, boxes]
+            digest.update(json.dumps(row).encode())
     return digest.hexdigest()
 
 
@@ -59,6 +63,10 @@ class Checkpoints:
         with np.load(path, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
         return arrays, json.loads(arrays.pop(RECORD).tobytes())
+
+    def drop(self, stage: str) -> None:
+        """Delete what is needed no more."""
+        (self.folder / f"{stage}.npz").unlink(missing_ok=True)
 
     def maps(self, name: str) -> Path:
         """Return where the cached maps of a split lie."""

@@ -13,7 +13,7 @@ from . import backbone, runtime
 from .checkpoint import Checkpoints, fingerprint
 from .features import BATCH, Features, extract, view_count
 from .head import train_head
-from .model import FloatModel, ModelCard
+from .model import FloatModel, ModelCard, set_weights
 from .options import TrainOptions
 from .progress import Clock, Listener, TrainProgress
 from .tune import train_tail, tune_epochs
@@ -99,7 +99,7 @@ class _Training:
         weights, history = self._weights(model)
         # A fresh model: the trained one has its layers in a second, shorter model as well.
         final = self._new_model()
-        _set(final, weights)
+        set_weights(final, weights)
         self.clock.advance(self.clock.work, "finish", 1, 1)
         return FloatModel(final, self._card(history))
 
@@ -117,7 +117,7 @@ class _Training:
         train, valid = self._features(model, "train"), self._features(model, "valid")
         head, head_history = self._head(train, valid)
         history = [{"stage": "head", "epoch": n, **v} for n, v in enumerate(head_history, 1)]
-        _set(model, head)
+        set_weights(model, head)
         weights, best = head, 0
         if self.options.blocks_tuned():
             tuned = train_tail(model, train, valid, self.options, self._tick_tune)
@@ -182,11 +182,3 @@ class _Training:
             history=tuple(history),
             options=self.options.as_dict(),
         )
-
-
-def _set(model: keras.Model, weights: dict[str, np.ndarray]) -> None:
-    """Set the variables of `model` that `weights` names; the others keep their values."""
-    for layer in model.layers:
-        for variable in layer.weights:
-            if f"{layer.name}.{variable.name}" in weights:
-                variable.assign(weights[f"{layer.name}.{variable.name}"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -144,3 +144,11 @@ def load(folder: Path) -> FloatModel:
         reason = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
         raise UserError("model_unreadable", folder.name, reason=reason) from error
     return FloatModel(model, card)
+
+
+def set_weights(model: keras.Model, weights: Mapping[str, np.ndarray]) -> None:
+    """Set the variables of `model` that `weights` names `<layer>.<variable>`; others stay."""
+    for layer in model.layers:
+        for variable in layer.weights:
+            if f"{layer.name}.{variable.name}" in weights:
+                variable.assign(weights[f"{layer.name}.{variable.name}"])

@@ -214,8 +214,8 @@ def check_knobs(knobs: Any, ranges: Mapping[str, tuple[float, float]]) -> None:
 def split_knobs(values: Mapping[str, Any], kind: type) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the settings, and those of the augmentation: nested, or named among the others."""
     values = dict(values)
-    knobs = values.pop("augmentation", None) or {}
-    knobs = asdict(knobs) if isinstance(knobs, kind) else dict(knobs)
+    given: Any = values.pop("augmentation", None) or {}
+    knobs = asdict(given) if isinstance(given, kind) else dict(given)
     for name in {each.name for each in fields(kind)} & values.keys():
         knobs[name] = values.pop(name)
     return values, knobs

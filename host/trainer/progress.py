@@ -14,7 +14,8 @@ Stage = Literal["features", "head", "tune", "finish"]
 class TrainProgress:
     """One event. `epoch` counts from 1 in its stage; `fraction` is 0..1 of the whole training.
 
-    In the stage "features" an epoch is one batch of pictures, and there is no loss yet.
+    In the stage "features" an epoch is one batch of pictures (of a detector one picture), and
+    there is no loss yet.
     """
 
     stage: Stage
@@ -28,6 +29,8 @@ class TrainProgress:
     val_accuracy: float | None = None
     val_map50: float | None = None
     """Of a detector: mean average precision at IoU 0.5 on the validation pictures."""
+    pictures_per_second: float | None = None
+    """Of a detector: how fast the epoch trained."""
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
