@@ -105,6 +105,12 @@ def march(world: World, ground: Field, direction: Field) -> tuple[Field, Field, 
     return ground[..., 0] + slope[..., 0] * low, ground[..., 1] + slope[..., 1] * low, low
 
 
+def look_up(world: World, view: View, size: int, field: np.ndarray) -> np.ndarray:
+    """Return what each pixel of `shade`'s picture shows of `field`, a map of the world's size."""
+    x, y, _ = march(world, *rays(view, size))
+    return field.ravel().take(_index(world, x, y))
+
+
 def _shadow(world: World, point: tuple[Field, Field, Field], light: Light) -> Field:
     """Return how much of the lamp each point sees, 0..1, with a soft edge."""
     heights = world.height.ravel()

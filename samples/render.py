@@ -35,7 +35,8 @@ TROUBLES = ("", "dark", "bright", "cut_off", "covered", "look_alike", "blurred",
 TROUBLE_ODDS = (0.73, 0.04, 0.03, 0.05, 0.04, 0.05, 0.04, 0.02)
 
 
-def _light(rng: np.random.Generator) -> Light:
+def light(rng: np.random.Generator) -> Light:
+    """Return a lamp or a window, low or high, warm or cold."""
     warmth = rng.uniform(-1, 1)
     tint = vector(1 + 0.22 * warmth, 1.0, 1 - 0.28 * warmth)
     power = rng.uniform(0.5, 1.6)
@@ -48,7 +49,7 @@ def _light(rng: np.random.Generator) -> Light:
     )
 
 
-def _uneven(rng: np.random.Generator) -> Field:
+def uneven(rng: np.random.Generator) -> Field:
     """Return what a lamp nearby and somebody's shadow do to the light across the picture."""
     fall = 1 + rng.uniform(0, 0.35) * smooth_noise(rng, RENDER_SIZE, (2, 2))
     if rng.random() < 0.3:
@@ -57,7 +58,7 @@ def _uneven(rng: np.random.Generator) -> Field:
     return np.clip(fall, 0.1, 2)[..., None]
 
 
-def _sensor(rng: np.random.Generator, trouble: str, brightness: float) -> Sensor:
+def sensor(rng: np.random.Generator, trouble: str, brightness: float) -> Sensor:
     """Return a camera that meters the scene, more or less well."""
     target = {"dark": rng.uniform(0.025, 0.05), "bright": rng.uniform(0.75, 1.1)}
     exposure = target.get(trouble, rng.uniform(0.12, 0.38)) / max(brightness, 0.01)
@@ -78,7 +79,8 @@ def _sensor(rng: np.random.Generator, trouble: str, brightness: float) -> Sensor
     )
 
 
-def _around(rng: np.random.Generator, centre: float, distance: float) -> tuple[float, float]:
+def around(rng: np.random.Generator, centre: float, distance: float) -> tuple[float, float]:
+    """Return a point at a distance from (centre, centre), in any direction."""
     turn = rng.uniform(0, 2 * np.pi)
     return centre + distance * np.cos(turn), centre + distance * np.sin(turn)
 
@@ -90,14 +92,14 @@ def _clutter(
     middle = world.size / 2
     if trouble == "look_alike":
         other = PARTS[str(rng.choice([name for name in PARTS if name != label]))]
-        spot, size = _around(rng, middle, scale * rng.uniform(1.7, 2.3)), rng.uniform(0.5, 0.8)
+        spot, size = around(rng, middle, scale * rng.uniform(1.7, 2.3)), rng.uniform(0.5, 0.8)
         place(rng, world, other, spot, scale * size, material=metal(rng))
     elif rng.random() < 0.25:
         make, material = (coin, metal) if rng.random() < 0.3 else (stick, plastic)
-        spot, size = _around(rng, middle, scale * rng.uniform(2.0, 2.6)), rng.uniform(0.6, 1.2)
+        spot, size = around(rng, middle, scale * rng.uniform(2.0, 2.6)), rng.uniform(0.6, 1.2)
         place(rng, world, make, spot, scale * size, material=material(rng))
     if trouble == "covered":
-        spot, size = _around(rng, middle, scale * rng.uniform(0.45, 0.85)), rng.uniform(0.7, 1.1)
+        spot, size = around(rng, middle, scale * rng.uniform(0.45, 0.85)), rng.uniform(0.7, 1.1)
         place(rng, world, _raised_stick, spot, scale * size, material=plastic(rng))
 
 
@@ -111,7 +113,7 @@ def _view(rng: np.random.Generator, middle: float, trouble: str) -> View:
     """Frame the part: near the middle, or half out of the picture."""
     away = rng.uniform(0.32, 0.44) if trouble == "cut_off" else rng.uniform(0, 0.15)
     tilt = min(abs(rng.normal(0, 0.32)), 0.3 if trouble == "cut_off" else 0.85)
-    return View(_around(rng, middle, away * WIDTH), WIDTH, tilt, rng.uniform(0, 2 * np.pi))
+    return View(around(rng, middle, away * WIDTH), WIDTH, tilt, rng.uniform(0, 2 * np.pi))
 
 
 def picture(label: str, number: int, seed: int) -> bytes:
@@ -126,11 +128,11 @@ def picture(label: str, number: int, seed: int) -> bytes:
         rng, world, PARTS[label], (middle, middle), scale, material=metal(rng), second=plastic(rng)
     )
     _clutter(rng, world, label, trouble, scale)
-    view, light = _view(rng, middle, trouble), _light(rng)
-    scene = shade(world, view, light, RENDER_SIZE) * _uneven(rng)
-    sensor = _sensor(rng, trouble, float(np.median(scene)))
+    view, lamp = _view(rng, middle, trouble), light(rng)
+    scene = shade(world, view, lamp, RENDER_SIZE) * uneven(rng)
+    camera = sensor(rng, trouble, float(np.median(scene)))
     stream = BytesIO()
-    expose(rng, scene, sensor, SIZE).save(stream, "JPEG", quality=int(rng.integers(60, 91)))
+    expose(rng, scene, camera, SIZE).save(stream, "JPEG", quality=int(rng.integers(60, 91)))
     return stream.getvalue()
 
 
