@@ -15,6 +15,7 @@ import click
 
 from . import __version__, config
 from .cli_board import board, card, collector
+from .cli_data import convert
 from .cli_kmodel import kmodel
 from .cli_sim import sim
 from .command import ExistingPath, PathType, command, fit_option, json_option
@@ -81,22 +82,27 @@ def prepare(terminal: Terminal, folder: Path, out: Path, size: int, fit: Any) ->
 @json_option
 @command
 def check(terminal: Terminal, data: Path) -> int:
-    """Check DATA, a zip or a folder with one folder a class, and say all that is wrong."""
+    """Check DATA, a zip or a folder of class folders or of boxes; say all that is wrong."""
     from .jobs import pipeline, submit  # noqa: PLC0415
 
     settings = config.load()
-    findings, task, labels, counts = (), "", (), {}
+    findings, task, labels, counts, samples = (), "", (), {}, ()
     with tempfile.TemporaryDirectory(prefix="maixforge-") as folder:
         try:
             limits, rules = submit.limits_of(settings), submit.rules_of(settings)
             dataset = pipeline.look(data, Path(folder), limits, rules)
             findings, task, labels = dataset.findings, dataset.task, dataset.labels
-            counts = dataset.counts()
+            counts, samples = dataset.counts(), dataset.samples
         except UserError as error:
             findings = error.findings
     terminal.findings(findings)
     if counts:
-        terminal.table([N_("class"), N_("pictures")], counts.items())
+        unit = N_("boxes") if task == "detect" else N_("pictures")
+        terminal.table([N_("class"), unit], counts.items())
+    if task == "detect":
+        empty = sum(not sample.boxes for sample in samples)
+        text = N_("{pictures} pictures, {empty} of them without boxes")
+        terminal.say(text, pictures=len(samples), empty=empty)
     bad = any(one.severity == "error" for one in findings)
     terminal.say(N_("This cannot be trained yet.") if bad else N_("This can be trained."))
     terminal.result(
@@ -104,6 +110,7 @@ def check(terminal: Terminal, data: Path) -> int:
             "task": task,
             "labels": list(labels),
             "counts": counts,
+            "pictures": len(samples),
             "findings": [one.as_dict(terminal.language) for one in findings],
         }
     )
@@ -210,6 +217,7 @@ def _summary(terminal: Terminal, result: Mapping[str, Any]) -> None:
     terminal.say(N_("Flash:   {path}"), path=result["kfpkg"])
 
 
+main.add_command(convert)
 main.add_command(kmodel)
 main.add_command(collector)
 main.add_command(card)

@@ -97,6 +97,15 @@ class Settings:
     images_max: int = field(
         default=2000, metadata=_about("Most pictures of a class.", "pictures", 1)
     )
+    boxes_min: int = field(
+        default=5, metadata=_about("Fewest boxes of a class, for detection.", "boxes", 1)
+    )
+    boxes_advised: int = field(
+        default=100, metadata=_about("Fewer boxes than this give a warning.", "boxes", 1)
+    )
+    boxes_max: int = field(
+        default=2000, metadata=_about("More boxes than this give a warning.", "boxes", 1)
+    )
 
     def __post_init__(self) -> None:
         for one in fields(self):

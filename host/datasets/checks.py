@@ -1,4 +1,4 @@
-"""Check a data set of class folders: labels, counts, every picture, duplicates. One pass.
+"""Check a data set: labels, counts, every picture, duplicates. One pass over the pictures.
 
 What is an error and what a warning: a lost picture (empty, cut off, damaged, tiny) is dropped
 with a warning, since nobody can mend it; one that is probably good but that we cannot take
@@ -15,7 +15,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from ..errors import Finding, Severity, UserError
-from .dataset import Dataset, Sample
+from . import box_checks
+from .dataset import Dataset, Sample, Task
 from .duplicates import Fingerprint, digest, fingerprint, group_near, same_pixels
 from .labels import check_labels
 from .limits import LIMITS, RULES, Limits, Progress, Rules
@@ -56,22 +57,27 @@ def check(
         UserError: `pictures_too_many_pixels`, to bound the time that a hostile set takes.
     """
     if not dataset.samples:
-        return replace(dataset, findings=(Finding("no_pictures"), *dataset.findings))
+        code = "no_labelled_pictures" if dataset.task == "detect" else "no_pictures"
+        return _sorted(dataset, [Finding(code), *dataset.findings])
     seen = list(_look_at_all(dataset, rules, limits, progress))
     usable = [one for one in seen if one.problem is None]
-    findings = check_labels(dataset.labels, rules)
-    findings += _grouped(one.problem for one in seen if one.problem)
+    findings = _grouped(one.problem for one in seen if one.problem)
     findings += _conversions(usable)
-    kept, same = _drop_same(usable)
-    samples, alike = _group(kept, dataset.labels)
-    checked = dataset.with_samples(samples)
-    counts = _check_counts(checked, rules)
-    found = [*dataset.findings, *counts, *findings, *same, *alike]
-    return replace(checked, findings=tuple(sorted(found, key=_weight)))
+    kept, same = _drop_same(usable, dataset.task)
+    samples, alike = _group(kept, dataset)
+    checked, counts = dataset.with_samples(samples), []
+    if dataset.task == "detect":
+        checked, counts = box_checks.check_boxes(checked, rules)
+    else:
+        counts = _check_counts(checked, rules)
+    labels = check_labels(checked.labels, rules)
+    return _sorted(checked, [*dataset.findings, *counts, *labels, *findings, *same, *alike])
 
 
-def _weight(finding: Finding) -> int:
-    return ("error", "warning", "note").index(finding.severity)
+def _sorted(dataset: Dataset, findings: Iterable[Finding]) -> Dataset:
+    weights = {"error": 0, "warning": 1, "note": 2}
+    ordered = sorted(findings, key=lambda finding: weights[finding.severity])
+    return replace(dataset, findings=tuple(ordered))
 
 
 def _look_at_all(
@@ -102,6 +108,9 @@ def _look_at(dataset: Dataset, rules: Rules, limits: Limits, sample: Sample) -> 
     if min(picture.width, picture.height) < rules.side_min:
         params = {"found": f"{sample.path} {size}", "needed": rules.side_min}
         return _Seen(sample, Finding("picture_too_small", sample.path, params=params))
+    if sample.width and (sample.width, sample.height) != (picture.width, picture.height):
+        params = {"found": f"{sample.path} {size}"}  # its head and its pixels disagree
+        return _Seen(sample, Finding("picture_unreadable", sample.path, params=params))
     return _Seen(
         replace(sample, width=picture.width, height=picture.height),
         kinds=picture.kinds,
@@ -141,25 +150,29 @@ def _conversions(usable: Sequence[_Seen]) -> list[Finding]:
     return findings
 
 
-def _drop_same(usable: Sequence[_Seen]) -> tuple[list[_Seen], list[Finding]]:
+def _drop_same(usable: Sequence[_Seen], task: Task) -> tuple[list[_Seen], list[Finding]]:
     """Keep one of equal pictures in a class (rather one to train with); name the others.
 
-    Equal pictures in two classes all stay: only the user knows which class is right.
+    Equal pictures in two classes all stay: only the user knows which class is right. For
+    detection "in a class" means: with the same boxes.
     """
     order = sorted(usable, key=lambda one: one.sample.split in ("valid", "test"))
     dropped: list[tuple[str, str]] = []
     torn: list[tuple[str, str]] = []
     for places in same_pixels([one.digest for one in order]):
-        first: dict[int | None, str] = {}
+        first: dict[object, str] = {}
         for sample in (order[place].sample for place in places):
-            if sample.label in first:
-                dropped.append((sample.path, first[sample.label]))
+            meaning = sample.label, box_checks.outline(sample)
+            if meaning in first:
+                dropped.append((sample.path, first[meaning]))
             else:
                 torn += [(other, sample.path) for other in list(first.values())[:1]]
-                first[sample.label] = sample.path
+                first[meaning] = sample.path
     gone = {path for path, _ in dropped}
     kept = [one for one in usable if one.sample.path not in gone]
     found = _pairs("duplicates_dropped", "warning", dropped)
+    if task == "detect":  # both stay, on one side of the split, as near duplicates do
+        return kept, _pairs("picture_with_other_boxes", "warning", torn) + found
     return kept, _pairs("picture_in_two_classes", "error", torn) + found
 
 
@@ -170,14 +183,18 @@ def _pairs(code: str, severity: Severity, pairs: list[tuple[str, str]]) -> list[
     return [Finding(code, pairs[0][0], severity, {"count": len(pairs), "names": names})]
 
 
-def _group(kept: Sequence[_Seen], labels: Sequence[str]) -> tuple[list[Sample], list[Finding]]:
-    """Give each set of near duplicates within a class a number; the others keep -1."""
+def _group(kept: Sequence[_Seen], dataset: Dataset) -> tuple[list[Sample], list[Finding]]:
+    """Give each set of near duplicates within a class a number; the others keep -1.
+
+    For detection all pictures are one class.
+    """
+    detects = dataset.task == "detect"
     samples = [one.sample for one in kept]
     findings: list[Finding] = []
     offset = 0
     grouped = 0
-    for index, label in enumerate(labels):
-        places = [place for place, sample in enumerate(samples) if sample.label == index]
+    for index, label in enumerate([""] if detects else dataset.labels):
+        places = [n for n, sample in enumerate(samples) if detects or sample.label == index]
         groups, giant = group_near([p for i in places if (p := kept[i].fingerprint) is not None])
         sizes = Counter(groups)
         for place, group in zip(places, groups, strict=True):
@@ -187,7 +204,8 @@ def _group(kept: Sequence[_Seen], labels: Sequence[str]) -> tuple[list[Sample], 
         offset += len(places)
         if giant:
             params = {"found": giant, "count": len(places)}
-            findings.append(Finding("class_too_alike", label, "warning", params))
+            code = "pictures_too_alike" if detects else "class_too_alike"
+            findings.append(Finding(code, label, "warning", params))
     if grouped:
         number = len({sample.group for sample in samples} - {-1})
         first = next(sample.path for sample in samples if sample.group >= 0)

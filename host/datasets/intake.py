@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import errno
-import os
 import shutil
 import zipfile
 import zlib
 from pathlib import Path
 
 from ..errors import UserError
-from ..files import sync_folder
+from ..files import sync_folder, sync_tree
 from .archive import PARSE_ERRORS, Member, bomb, check_size, open_archive
 from .limits import LIMITS, Limits, Progress
 from .tree import list_files
@@ -47,7 +46,7 @@ def receive(
             shutil.rmtree(old, ignore_errors=True)
         partial.mkdir()
         _unpack(source, partial, limits, progress)
-        _make_durable(partial)
+        sync_tree(partial)
         partial.rename(target)
         sync_folder(folder)
     except OSError as error:
@@ -94,17 +93,3 @@ def _unpack_member(
     if size != member.info.file_size:
         raise UserError("zip_damaged", member.path, reason=f"{size} / {member.info.file_size}")
     return size
-
-
-def _make_durable(folder: Path) -> None:
-    """Bring what was written to the disk itself.
-
-    One sync for all of it: 0.1 s, where a sync of each of 2,000 small files took 5 s.
-    """
-    if hasattr(os, "sync"):
-        os.sync()
-        return
-    for path in folder.rglob("*"):  # Windows
-        if path.is_file():
-            with path.open("rb+") as file:
-                os.fsync(file.fileno())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 from ..errors import Finding
@@ -30,10 +31,8 @@ def check_labels(labels: Sequence[str], rules: Rules) -> list[Finding]:
         _finding(code, [label for label in labels if wrong(label)], rules)
         for code, wrong in problems
     ]
-    spellings = [spelling(label) for label in labels]
-    twins = [
-        label for label, spelt in zip(labels, spellings, strict=True) if spellings.count(spelt) > 1
-    ]
+    spellings = Counter(map(spelling, labels))
+    twins = [label for label in labels if spellings[spelling(label)] > 1]
     findings.append(_finding("label_twice", twins, rules))
     return [finding for finding in findings if finding]
 

@@ -2,7 +2,8 @@
 
 Every number is a setting with its default here. The rules are those of MaixHub's own guide and
 of maix_train's `config_template.py` (2 to 15 classes, 40 to 2,000 pictures a class, zip of at
-most 20 MB).
+most 20 MB; for detection 1 to 15 classes, 100 to 2,000 boxes a class, of which only `boxes_min`
+are insisted on).
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ class Limits:
     8), so 20 leaves room; members below `ratio_floor` are too small to be a bomb. A picture
     of 16 megapixels fits into 2 kB, so the time to decode them all has a limit too: 20
     gigapixels are 1,600 photos of a phone, or some minutes of work for a hostile set.
+    `label_bytes` is the largest COCO, VoTT or CSV file with boxes (200 to 400 bytes a box);
+    parsed it takes up to 20 times that.
     """
 
     zip_bytes: int = 20 * MIB
@@ -37,6 +40,9 @@ class Limits:
     depth: int = 16
     pixels: int = 16_000_000
     total_pixels: int = 20_000_000_000
+    label_bytes: int = 8 * MIB
+    boxes: int = 100_000
+    labels: int = 1000
 
     def total_bytes(self, zip_size: int) -> int:
         """Return how much a zip of `zip_size` bytes may hold when unpacked."""
@@ -62,6 +68,9 @@ class Rules:
     images_max: int = 2000
     side_min: int = 32
     label_length: int = 32
+    boxes_min: int = 5
+    boxes_advised: int = 100
+    boxes_max: int = 2000
 
 
 RULES = Rules()

@@ -90,6 +90,18 @@ def decode(path: Path, name: str, pixels: int = LIMITS.pixels, side: int = 0) ->
         raise _explain(path, name, error) from error
 
 
+def measure(path: Path) -> tuple[int, int, int] | None:
+    """Return width and height of a picture as stored and its EXIF orientation (1 to 8).
+
+    Only the head of the file is read. None when it cannot be: `decode` says why.
+    """
+    try:
+        with Image.open(path, formats=FORMATS) as opened:
+            return *opened.size, _orientation(opened)
+    except Exception:  # decoders raise anything when the bytes are hostile
+        return None
+
+
 def _convert(opened: Image.Image, side: int) -> Picture:
     width, height = opened.size
     animated = opened.format in _ANIMATED and getattr(opened, "is_animated", False)
@@ -113,13 +125,21 @@ def _convert(opened: Image.Image, side: int) -> Picture:
 
 def _upright(image: Image.Image) -> tuple[Image.Image, int]:
     """Apply the EXIF orientation; a picture whose EXIF data are broken stays as it is."""
+    orientation = _orientation(image)
+    if orientation > 1:
+        try:
+            return ImageOps.exif_transpose(image), orientation
+        except Exception:  # the picture is fine, only the notes beside it are not
+            return image, 1
+    return image, 1
+
+
+def _orientation(image: Image.Image) -> int:
     try:
         orientation = image.getexif().get(0x0112, 1)
-        if orientation in range(2, 9):
-            return ImageOps.exif_transpose(image), orientation
-    except Exception:  # the picture is fine, only the notes beside it are not
-        return image, 1
-    return image, 1
+    except Exception:
+        return 1
+    return orientation if orientation in range(2, 9) else 1
 
 
 def _rgb(image: Image.Image) -> Image.Image:

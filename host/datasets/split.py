@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections import defaultdict
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from ..errors import Finding
@@ -27,24 +27,59 @@ def split(dataset: Dataset, fraction: float = 0.2, seed: int = 0) -> Dataset:
     that lies on both sides goes to training as a whole (with a note), and that a class with
     fewer than `VALID_FEW` validation pictures gets more. The choice depends on the seed, the
     label and the order of the samples, so a further class changes nothing for the others.
+
+    For detection a picture counts for the rarest of its labels, and pictures without boxes are
+    a class of their own. Nothing is added to `VALID_FEW` validation pictures that the data set
+    brings, of whatever labels; labels without a validation box are told.
     """
     splits: list[Split] = [sample.split for sample in dataset.samples]
     moved = _heal(dataset.samples, splits)
     empty: list[str] = []
-    for index, label in enumerate(dataset.labels or ("",)):
-        places = [
-            place
-            for place, sample in enumerate(dataset.samples)
-            if (sample.label or 0) == index and splits[place] != "test"
-        ]
-        if places and not _choose(dataset.samples, splits, places, fraction, f"{seed}:{label}"):
+    detects = dataset.task == "detect"
+    chosen_already = detects and splits.count("valid") >= VALID_FEW
+    for label, stratum in (_by_rarest_label if detects else _by_label)(dataset):
+        places = [place for place in stratum if splits[place] != "test"]
+        if not places or chosen_already:
+            continue
+        if not _choose(dataset.samples, splits, places, fraction, f"{seed}:{label}"):
             empty.append(label)
+    if detects:
+        empty = _unvalidated(dataset, splits)
     samples = [
         replace(sample, split=chosen or "train")
         for sample, chosen in zip(dataset.samples, splits, strict=True)
     ]
     findings = _findings(moved, empty, _seen_tests(dataset.samples))
     return dataset.with_samples(samples).with_findings(findings)
+
+
+def _by_label(dataset: Dataset) -> Iterator[tuple[str, Group]]:
+    for index, label in enumerate(dataset.labels or ("",)):
+        yield label, [n for n, one in enumerate(dataset.samples) if (one.label or 0) == index]
+
+
+def _by_rarest_label(dataset: Dataset) -> Iterator[tuple[str, Group]]:
+    """Yield each label with the pictures whose rarest label it is; last those without boxes.
+
+    Near duplicates count as one picture, so that a group lies in one stratum.
+    """
+    counts = Counter(box.label for sample in dataset.samples for box in sample.boxes)
+    everything = list(range(len(dataset.samples)))
+    found: defaultdict[int, Group] = defaultdict(list)
+    for group in _groups(dataset.samples, everything):
+        labels = {box.label for place in group for box in dataset.samples[place].boxes}
+        rarest = min(labels, key=lambda label: (counts[label], label), default=-1)
+        found[rarest] += group
+    for index, label in enumerate((*dataset.labels, "")):
+        places = found.get(index if label else -1, [])
+        yield label, sorted(places)
+
+
+def _unvalidated(dataset: Dataset, splits: Sequence[Split]) -> list[str]:
+    """Return the labels of which validation has no box."""
+    pairs = zip(dataset.samples, splits, strict=True)
+    seen = {box.label for sample, chosen in pairs if chosen == "valid" for box in sample.boxes}
+    return [label for index, label in enumerate(dataset.labels) if index not in seen]
 
 
 def _heal(samples: Sequence[Sample], splits: list[Split]) -> list[str]:

@@ -46,6 +46,7 @@ def catalogue() -> dict[str, Message]:
     """
     from .messages import (  # noqa: PLC0415
         board,
+        boxes,
         datasets,
         deploy,
         emulator,
@@ -56,7 +57,7 @@ def catalogue() -> dict[str, Message]:
     )
 
     merged: dict[str, Message] = {}
-    for room in (board, datasets, deploy, emulator, jobs, kmodel, trainer, web):
+    for room in (board, boxes, datasets, deploy, emulator, jobs, kmodel, trainer, web):
         for code, message in room.MESSAGES.items():
             if code in merged:
                 raise ValueError(f"message code {code} is defined twice")

@@ -174,7 +174,7 @@ def look(
         if progress:
             progress.tell(done / max(total, 1), "check")
 
-    return checks.check(formats.load(root, limits), rules, tell, limits)
+    return checks.check(formats.load(root, limits, into), rules, tell, limits)
 
 
 def read(
@@ -202,7 +202,7 @@ def _data(
     test = None
     if spec.test:
         # Held-back data need not be large enough to train on.
-        few = Rules(classes_min=1, images_min=1, images_max=10**9)
+        few = Rules(classes_min=1, images_min=1, images_max=10**9, boxes_min=1, boxes_advised=1)
         test = _aligned(read(folder / spec.test, folder / TEST_DATA, limits, few), dataset.labels)
     _write_findings(folder, dataset.findings)
     return dataset, test

@@ -46,7 +46,7 @@ def check(store: Store, settings: Settings, job_id: str, name: str) -> Job:
     unpacked.mkdir()
     limits = limits_of(settings)
     root = intake.receive(folder / UPLOAD, unpacked, limits)
-    dataset = checks.check(formats.load(root, limits), rules_of(settings), limits=limits)
+    dataset = checks.check(formats.load(root, limits, unpacked), rules_of(settings), limits=limits)
     if dataset.errors():
         raise UserError.of(dataset.findings)
     shutil.rmtree(unpacked)

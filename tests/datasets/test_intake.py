@@ -164,7 +164,7 @@ def test_disk_trouble(tmp_path, honest, monkeypatch, number, code):
     def fail(folder):
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(intake, "_make_durable", fail)
+    monkeypatch.setattr(intake, "sync_tree", fail)
     with pytest.raises(UserError) as refusal:
         receive(zip_folder(honest, tmp_path / "a.zip"), tmp_path / "job")
     assert refusal.value.code == code

@@ -216,31 +216,31 @@ _LABELS: dict[str, Message] = {
         N_("Some class names have letters that the board cannot show."),
         _SOME,
         N_("English letters, digits, space, - and _"),
-        N_("Rename the class folders, for example to apple or class1."),
+        N_("Rename the class folders (or the labels of boxes), for example to apple or class1."),
     ),
     "label_characters": Message(
         N_("Some class names have characters that file systems or scripts trip over."),
         _SOME,
         N_("no quotes, slashes, : * ? < > |, no control characters, no space or dot at the ends"),
-        N_("Rename the class folders."),
+        N_("Rename the class folders, or the labels in your labelling program."),
     ),
     "label_reserved": Message(
         N_("Some class names are names of devices on Windows."),
         _SOME,
         N_("other names than con, prn, aux, nul, com1 or lpt1"),
-        N_("Rename the class folders."),
+        N_("Rename the class folders, or the labels in your labelling program."),
     ),
     "label_too_long": Message(
         N_("Some class names are too long for the board's screen."),
         _SOME,
         N_("at most {needed} characters"),
-        N_("Rename the class folders."),
+        N_("Rename the class folders, or the labels in your labelling program."),
     ),
     "label_twice": Message(
         N_("Some class names differ only in upper and lower case."),
         _SOME,
         N_("names that differ in their letters"),
-        N_("Rename the folders, or put their pictures into one."),
+        N_("Rename the folders or labels, or make them one."),
     ),
 }
 
@@ -295,8 +295,8 @@ _COUNTS: dict[str, Message] = {
     ),
     "near_duplicates": Message(
         N_(
-            "Some pictures of a class look nearly the same; they stay on one side of the split "
-            "into training and validation."
+            "Some pictures look nearly the same; they stay on one side of the split into training "
+            "and validation."
         ),
         N_("{count} in {groups} groups"),
         "",
