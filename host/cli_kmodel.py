@@ -31,6 +31,8 @@ def kmodel() -> None:
 @click.option("--scale", type=float, help="The network reads byte * scale + offset (default: "
               "its own scaling, else 1/255).")  # fmt: skip
 @click.option("--offset", type=float, help="See --scale (default: 0).")
+@click.option("--copies-ms", type=click.FloatRange(0), help="Milliseconds on the board that finer "
+              "first maps may cost (default: 2, and 35 % of the time).")  # fmt: skip
 @fit_option
 @json_option
 @command

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -41,6 +42,7 @@ def convert(
     scale: float | None = None,
     offset: float | None = None,
     fit: Literal["crop", "letterbox"] = "crop",
+    copies_ms: float | None = None,
     report: Report | None = None,
 ) -> dict[str, Any]:
     """Compile the float network in `model` and write `out` whole, or not at all.
@@ -52,6 +54,8 @@ def convert(
         scale, offset: what the network's input holds: byte * scale + offset. Without them the
             network's own scaling, or else pixels from 0 to 1.
         fit: how pictures come to the network's size.
+        copies_ms: milliseconds on the board that finer first maps may cost, instead of the
+            compiler's own limits.
         report: called as the work goes on.
 
     Returns:
@@ -67,7 +71,10 @@ def convert(
     tell("read", 0.0)
     graph = with_scaling(read_network(model), scale, offset)
     pictures, findings = read_calibration(calibration, graph.input_shape, fit)
-    made = kmodel.compile(graph, pictures, progress=tell)
+    options = kmodel.Options()
+    if copies_ms is not None:
+        options = replace(options, copies_time=math.inf, copies_ms=copies_ms)
+    made = kmodel.compile(graph, pictures, options, progress=tell)
     facts = kmodel.info(made.data)
     tell("evaluate", 0.0)
     compared = agreement(graph, made.data, pictures[_spread(len(pictures), COMPARED)])

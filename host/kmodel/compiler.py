@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import Finding, UserError
 from .calibrate import measure, quantize_network
-from .copies import choose_copies, with_copies
+from .copies import MOST_MS, choose_copies, with_copies
 from .cost import conv_seconds, estimate_ms
 from .emit import Emitter, conv_whole
 from .fold import FloatLayer
@@ -32,8 +32,9 @@ class Options:
         channel_steps: give the channels of a map steps of their own where only the KPU reads it.
         round_weights: round weights so that their errors cancel on `bias_images` pictures.
         bias_images: how many calibration pictures correct the biases (0: no correction).
-        copies_time: part of the KPU's time that copies of the first maps' channels may cost, at
-            most 2 ms (see `copies`).
+        copies_time: part of the KPU's time that copies of the first maps' channels may cost
+            (see `copies`; 0: no copies).
+        copies_ms: milliseconds that they may cost, whatever part of the time that is.
         dense_on_kpu: run a dense layer behind global pooling on the KPU, before the pooling.
     """
 
@@ -43,6 +44,7 @@ class Options:
     round_weights: bool = True
     bias_images: int = 32
     copies_time: float = 0.35
+    copies_ms: float = MOST_MS
     dense_on_kpu: bool = True
 
 
@@ -115,7 +117,7 @@ def compile_graph(
     tell("calibrate", 0.0)
     statistics = measure(lowered, calibration)
     tell("quantize", 0.5)
-    copies = choose_copies(lowered, options.copies_time)
+    copies = choose_copies(lowered, options.copies_time, options.copies_ms)
     lowered = with_copies(lowered, copies)
     network = quantize_network(
         lowered,

@@ -27,20 +27,20 @@ from .steps import CpuOp, Lowered, Step
 COPIES = (2, 4)
 """All maps that can be have two copies before the first ones have four."""
 MOST_MS = 2.0
-"""Milliseconds that copies may cost, whatever part of the time that is."""
+"""Milliseconds that copies may cost where nobody says otherwise."""
 
 
-def choose_copies(lowered: Lowered, most_time: float) -> dict[int, int]:
+def choose_copies(lowered: Lowered, most_time: float, most_ms: float = MOST_MS) -> dict[int, int]:
     """Return how many copies the results of which steps shall have; the rest have one.
 
     Args:
         lowered: the network.
-        most_time: part of the KPU layers' estimated time that the copies may add, but never more
-            than `MOST_MS`.
+        most_time: part of the KPU layers' estimated time that the copies may add.
+        most_ms: milliseconds that they may add, whatever part of the time that is.
     """
     chosen: dict[int, int] = {}
     alone = kpu_cycles(lowered)
-    limit = alone + min(alone * most_time, MOST_MS * 1e-3 * CLOCK_HZ)
+    limit = alone + min(alone * most_time, most_ms * 1e-3 * CLOCK_HZ)
     groups = list(_groups(lowered))
     for count in COPIES:
         done = 0

@@ -126,6 +126,12 @@ def test_the_meaning_of_pixels(saved, photos, tmp_path):
     assert (answer["scale"], answer["offset"]) == (pytest.approx(1 / 127.5), -1)
 
 
+def test_more_time_makes_finer_maps(saved, photos, tmp_path):
+    plain, _ = compiled(saved / "m.tflite", photos, tmp_path / "m.kmodel", "--copies-ms", 0)
+    finer, _ = compiled(saved / "m.tflite", photos, tmp_path / "n.kmodel", "--copies-ms", 5)
+    assert plain["bytes"] < finer["bytes"] and plain["ms"] < finer["ms"] < plain["ms"] + 5
+
+
 def test_onnx(photos, tmp_path):
     onnx = pytest.importorskip("onnx")
     from onnx import TensorProto, helper, numpy_helper

@@ -1,5 +1,6 @@
 """Copies of the first maps' channels: the same network, with less noise, where they fit."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -8,6 +9,7 @@ from small_networks import Builder, photos, random_network, run64
 
 from host.kmodel import Options, compile, read, simulate, verify
 from host.kmodel.copies import choose_copies, kpu_cycles, with_copies
+from host.kmodel.cost import CLOCK_HZ
 from host.kmodel.equalize import with_shifts
 from host.kmodel.fold import run_float
 from host.kmodel.lowering import lower
@@ -48,6 +50,18 @@ def test_time_is_kept(most):
     lowered = lower(mobile(size=128))
     copied = with_copies(lowered, choose_copies(lowered, most))
     assert kpu_cycles(copied) <= (1 + most) * kpu_cycles(lowered)
+
+
+def test_milliseconds_are_kept():
+    lowered = lower(mobile(size=128))
+
+    def cost(most, ms):
+        copied = with_copies(lowered, choose_copies(lowered, most, ms))
+        return (kpu_cycles(copied) - kpu_cycles(lowered)) / CLOCK_HZ * 1000
+
+    whole = cost(math.inf, math.inf)
+    assert cost(0.0, math.inf) == cost(math.inf, 0.0) == 0
+    assert 0 < cost(math.inf, 0.7 * whole) <= 0.7 * whole
 
 
 def test_no_time_no_copies():
