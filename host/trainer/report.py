@@ -1,28 +1,34 @@
-"""Pictures of a training for the report: curves, confusion matrices, the worst mistakes.
-
-Plain matplotlib figures on the Agg canvas: no window, no global state, equal bytes for equal
-input. `matplotlib` is imported when something is drawn.
-"""
+"""Pictures of a training for the report: curves, confusion matrices, the worst mistakes."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .drawing import (
+    BACK,
+    BLUE,
+    GREEN,
+    INK,
+    ORANGE,
+    QUIET,
+    RED,
+    mark_stages,
+    new_figure,
+    plain_axes,
+    png,
+    shorten,
+)
 from .evaluate import ClassifierReport, Judged
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-INK, QUIET, GRID, BACK = "#1d2733", "#66727f", "#e3e8ed", "#ffffff"
-BLUE, ORANGE, RED, GREEN = "#1f6fb4", "#e07b27", "#c8372d", "#2c8a4b"
 BLUES = ("#f6f9fc", "#d3e4f3", "#8dbde0", "#3b8bc6", "#0f4c81")
 
-STAGE_NAMES = {"head": "head only", "tune": "last blocks"}
 COUNTS_UP_TO = 12
 """Cells show their number of pictures up to this many classes."""
 
@@ -32,7 +38,7 @@ def training_curves(history: Sequence[Mapping[str, Any]], kept: Mapping[str, Any
 
     `kept` (of the card) names the stage and epoch whose weights the model has.
     """
-    figure = _figure(10.4, 4.3)
+    figure = new_figure(10.4, 4.3)
     left, right = figure.subplots(1, 2)
     best = next(
         number
@@ -45,7 +51,7 @@ def training_curves(history: Sequence[Mapping[str, Any]], kept: Mapping[str, Any
     right.set_ylim(top=101)
     lines, names = left.get_legend_handles_labels()
     figure.legend(lines, names, loc="outside lower center", ncols=3, frameon=False, labelcolor=INK)
-    return _png(figure)
+    return png(figure)
 
 
 def _curve(
@@ -54,8 +60,8 @@ def _curve(
     epochs = np.arange(1, len(history) + 1)
     train = [unit * row[name] for row in history]
     valid = [unit * row[f"val_{name}"] for row in history]
-    _plain(axes, title)
-    _stages(axes, history)
+    plain_axes(axes, title)
+    mark_stages(axes, history)
     axes.plot(epochs, train, color=BLUE, lw=1.6, alpha=0.75, label="training views")
     axes.plot(epochs, valid, color=ORANGE, lw=2.2, label="validation pictures")
     axes.plot([best], [valid[best - 1]], "o", color=ORANGE, ms=9, mec=BACK, mew=1.6, zorder=5,
@@ -64,30 +70,16 @@ def _curve(
     axes.set_xlabel("epoch", color=QUIET)
 
 
-def _stages(axes: Axes, history: Sequence[Mapping[str, Any]]) -> None:
-    """Shade the second stage and write the stages' names above the axes."""
-    start = 0.5
-    for stage, name in STAGE_NAMES.items():
-        count = sum(row["stage"] == stage for row in history)
-        if not count:
-            continue
-        if stage == "tune":
-            axes.axvspan(start, start + count, color="#f4f1ec", zorder=0)
-        axes.text(start + count / 2, 1.015, name, ha="center", va="bottom",
-                  color=QUIET, fontsize=9, transform=axes.get_xaxis_transform())  # fmt: skip
-        start += count
-
-
 def confusion_matrices(reports: Mapping[str, ClassifierReport]) -> bytes:
     """Return a PNG of the confusion matrix of each report, side by side, by its name."""
     classes = max(len(report.labels) for report in reports.values())
     side = float(np.clip(0.52 * classes + 1.4, 3.6, 8.6))
-    figure = _figure((side + 0.5) * len(reports), side + 0.4)
+    figure = new_figure((side + 0.5) * len(reports), side + 0.4)
     for axes, (name, report) in zip(
         np.atleast_1d(figure.subplots(1, len(reports))), reports.items(), strict=True
     ):
         _matrix(axes, name, report)
-    return _png(figure)
+    return png(figure)
 
 
 def _matrix(axes: Axes, name: str, report: ClassifierReport) -> None:
@@ -137,7 +129,7 @@ def gallery(pictures: np.ndarray, judged: Sequence[Judged], columns: int = 6) ->
     """
     rows = -(-len(judged) // columns)
     shape = pictures.shape[1] / pictures.shape[2]
-    figure = _figure(1.75 * columns, (1.75 * shape + 0.52) * max(rows, 1))
+    figure = new_figure(1.75 * columns, (1.75 * shape + 0.52) * max(rows, 1))
     grid = figure.subplots(max(rows, 1), columns, squeeze=False)
     for place, axes in enumerate(grid.flat):
         axes.set_xticks([])
@@ -145,7 +137,7 @@ def gallery(pictures: np.ndarray, judged: Sequence[Judged], columns: int = 6) ->
         axes.spines[:].set_visible(place < len(judged))
         if place < len(judged):
             _card(axes, pictures[place], judged[place])
-    return _png(figure)
+    return png(figure)
 
 
 def _card(axes: Axes, picture: np.ndarray, judged: Judged) -> None:
@@ -153,38 +145,7 @@ def _card(axes: Axes, picture: np.ndarray, judged: Judged) -> None:
     colour = RED if judged.wrong else GREEN
     axes.spines[:].set(color=colour, linewidth=2.4)
     style: Any = {"color": colour, "fontsize": 9.5, "fontweight": "bold", "pad": 4}
-    axes.set_title(_short(judged.predicted), loc="left", **style)
+    axes.set_title(shorten(judged.predicted), loc="left", **style)
     axes.set_title(f"{judged.score:.0%}", loc="right", **style)
-    truth = f"is {_short(judged.truth)}" + (f", {judged.truth_score:.0%}" if judged.wrong else "")
+    truth = f"is {shorten(judged.truth)}" + (f", {judged.truth_score:.0%}" if judged.wrong else "")
     axes.set_xlabel(truth, color=INK, fontsize=9, labelpad=3, loc="left")
-
-
-def _short(label: str, most: int = 13) -> str:
-    return label if len(label) <= most else label[: most - 1] + "…"
-
-
-def _figure(width: float, height: float) -> Figure:
-    """Return an empty figure; sizes in inches of 100 pixels, drawn at 144 per inch."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415
-    from matplotlib.figure import Figure  # noqa: PLC0415
-
-    figure = Figure((width, height), dpi=144, facecolor=BACK, layout="constrained")
-    engine: Any = figure.get_layout_engine()
-    engine.set(w_pad=0.1, h_pad=0.1, wspace=0.03)
-    FigureCanvasAgg(figure)
-    return figure
-
-
-def _plain(axes: Axes, title: str) -> None:
-    axes.set_title(title, color=INK, fontsize=13, fontweight="bold", loc="left", pad=20)
-    axes.spines[["top", "right", "left"]].set_visible(False)
-    axes.spines["bottom"].set_color(GRID)
-    axes.grid(axis="y", color=GRID, lw=1)
-    axes.set_axisbelow(True)
-    axes.tick_params(colors=QUIET, length=0)
-
-
-def _png(figure: Figure) -> bytes:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": None})
-    return buffer.getvalue()
