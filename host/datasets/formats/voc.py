@@ -48,14 +48,22 @@ def load(folder: Path, limits: Limits = LIMITS, listing: Listing | None = None) 
     listing = listing or Listing(folder, limits)
     gather = Gather(listing)
     splits = _image_sets(listing, gather)
-    for path, picture in listing.pairs(label_files(listing)).items():
+    pairs = listing.pairs(label_files(listing))
+    for path, picture in pairs.items():
         try:
             root = safe_xml.parse(listing.data(path))
         except Unreadable as error:
             gather.refuse(path, error, picture)
             continue
-        if root.tag == "annotation":
-            _read(gather, path, root, picture, splits)
+        if root.tag != "annotation":
+            continue
+        gather.used.add(path)
+        name = safe_xml.text(root, "filename") or path
+        named = None if picture else listing.find(name, path)
+        if picture or (named and named not in pairs.values()):
+            _read(gather, path, root, picture or str(named), splits)
+        else:
+            gather.note("labelled_picture_missing", path, name if name != path else "")
     gather.add_unlabelled("picture_unlabelled")
     names_file, lines = listing.class_names()
     gather.used.add(names_file)
@@ -63,15 +71,7 @@ def load(folder: Path, limits: Limits = LIMITS, listing: Listing | None = None) 
     return gather.dataset(labels, strict=bool(labels))
 
 
-def _read(
-    gather: Gather, path: str, root: Element, picture: str | None, splits: dict[str, Split]
-) -> None:
-    gather.used.add(path)
-    name = safe_xml.text(root, "filename") or path
-    picture = picture or gather.listing.find(name, path)
-    if not picture:
-        gather.note("labelled_picture_missing", path, name if name != path else "")
-        return
+def _read(gather: Gather, path: str, root: Element, picture: str, splits: dict[str, Split]) -> None:
     marks = []
     for number, one in enumerate(root.iterfind("object"), start=1):
         mark = _mark(one)
