@@ -25,7 +25,6 @@ from .evaluate import ClassifierReport, Judged
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 BLUES = ("#f6f9fc", "#d3e4f3", "#8dbde0", "#3b8bc6", "#0f4c81")
 
