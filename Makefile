@@ -4,12 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install --only-binary :all:
 SAMPLES := samples/sample_dump/maixforge/fasteners
+BOXES := samples/sample_boxes/maixforge/scattered
 PRESET ?= fast
 SECONDS ?= 60
 LOCK := build/lock/bin/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo board nncase test test-slow lint bench translations lock clean
+.PHONY: help setup run demo demo-detect board nncase test test-slow lint bench translations lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,6 +23,10 @@ run: $(VENV)/.run ## start the host at http://127.0.0.1:8080
 demo: $(VENV)/.run ## take the sample pictures through the whole pipeline (PRESET=fast|balanced|best)
 	rm -rf out/demo
 	$(BIN)/maixforge train $(SAMPLES) -o out/demo --preset $(PRESET)
+
+demo-detect: $(VENV)/.run ## the same for the sample pictures with boxes: a detector
+	rm -rf out/demo-detect
+	$(BIN)/maixforge train $(BOXES) -o out/demo-detect --preset $(PRESET)
 
 board: $(VENV)/.run ## write the board's scripts to dist/board, one self-contained file each
 	$(BIN)/python -m host.deploy.board dist/board

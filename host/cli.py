@@ -18,7 +18,15 @@ from .cli_board import board, card, collector
 from .cli_data import convert
 from .cli_kmodel import kmodel
 from .cli_sim import sim
-from .command import ExistingPath, PathType, command, fit_option, json_option
+from .command import (
+    ExistingPath,
+    PathType,
+    Size,
+    command,
+    fit_option,
+    json_option,
+    task_fit_option,
+)
 from .errors import UserError
 from .i18n import LANGUAGES, N_
 from .terminal import Bar, Terminal
@@ -31,6 +39,9 @@ STEPS = {
     "evaluate": N_("Evaluate"),
     "package": N_("Package"),
 }
+
+EPOCH = {"loss": N_("loss"), "valid_accuracy": N_("accuracy"), "valid_map50": "mAP50"}
+"""What is told of an epoch."""
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -83,14 +94,14 @@ def prepare(terminal: Terminal, folder: Path, out: Path, size: int, fit: Any) ->
 @command
 def check(terminal: Terminal, data: Path) -> int:
     """Check DATA, a zip or a folder of class folders or of boxes; say all that is wrong."""
-    from .jobs import pipeline, submit  # noqa: PLC0415
+    from .jobs import receive, submit  # noqa: PLC0415
 
     settings = config.load()
     findings, task, labels, counts, samples = (), "", (), {}, ()
     with tempfile.TemporaryDirectory(prefix="maixforge-") as folder:
         try:
             limits, rules = submit.limits_of(settings), submit.rules_of(settings)
-            dataset = pipeline.look(data, Path(folder), limits, rules)
+            dataset = receive.look(data, Path(folder), limits, rules)
             findings, task, labels = dataset.findings, dataset.task, dataset.labels
             counts, samples = dataset.counts(), dataset.samples
         except UserError as error:
@@ -130,8 +141,10 @@ def check(terminal: Terminal, data: Path) -> int:
 )
 @click.option("--seed", default=0, show_default=True, help="Same seed, same model.")
 @click.option("--name", default="", help="Name of the model (default: that of the data).")
-@click.option("--size", default=224, show_default=True, help="Input width and height in pixels.")
-@fit_option
+@click.option(
+    "--size", type=Size(), default="224", show_default=True, help="Input, e.g. 224 or 320x240."
+)
+@task_fit_option
 @click.option("--backbone", default="", help="Network, e.g. mobilenet_1.0_cut11.")
 @click.option("--firmware", default="", help="MaixPy build of the board (see firmware/).")
 @click.option("--canmv", is_flag=True, help="Also make a kmodel V5 for CanMV (needs nncase).")
@@ -148,15 +161,19 @@ def train(
     overrides: tuple[str, ...],
     **choices: Any,
 ) -> None:
-    """Train on DATA and write kmodel, SD zip, kfpkg and report into OUT."""
+    """Train on DATA and write kmodel, SD zip, kfpkg and report into OUT.
+
+    Folders of pictures make a classifier, pictures with boxes a detector.
+    """
     from dataclasses import asdict  # noqa: PLC0415
 
     from .jobs import findings, pipeline, submit  # noqa: PLC0415
-    from .jobs.int8_drop import int8_drop  # noqa: PLC0415
+    from .jobs.doubts import doubts  # noqa: PLC0415
     from .jobs.order import output_folder, parse_overrides  # noqa: PLC0415
     from .jobs.spec import JobSpec  # noqa: PLC0415
 
     settings = config.load()
+    choices["fit"] = choices["fit"] or ""
     name = choices.pop("name") or submit.plain_name(data.resolve().name)
     spec = JobSpec(
         source=str(data.resolve()),
@@ -175,7 +192,7 @@ def train(
     for part in (result, result.get("canmv", {})):
         for key in part.keys() & {"kmodel", "sd_zip", "kfpkg"}:
             part[key] = str(folder / part[key])
-    said = [*int8_drop(result), *findings.from_json(result.get("canmv_problems", []))]
+    said = [*doubts(result), *findings.from_json(result.get("canmv_problems", []))]
     terminal.findings(said)
     _summary(terminal, result)
     terminal.result({**result, "findings": [one.as_dict(terminal.language) for one in said]})
@@ -184,9 +201,9 @@ def train(
 def _show(terminal: Terminal, bar: Bar, event: Mapping[str, Any]) -> None:
     values = event.get("values", {})
     parts = [f"{int(values['epoch'])}/{int(values['epochs'])}"] if "epochs" in values else []
-    for name in ("loss", "valid_accuracy"):
+    for name, text in EPOCH.items():
         if name in values:
-            parts.append(f"{terminal.tr(name.replace('valid_', ''))} {values[name]:.3f}")
+            parts.append(f"{terminal.tr(text)} {values[name]:.3f}")
     if event.get("eta_seconds") is not None:
         left = terminal.tr(N_("about {n} s left"))
         parts.append(left.format(n=round(event["eta_seconds"])))
@@ -194,6 +211,20 @@ def _show(terminal: Terminal, bar: Bar, event: Mapping[str, Any]) -> None:
 
 
 def _summary(terminal: Terminal, result: Mapping[str, Any]) -> None:
+    detects = result["task"] == "detect"
+    rows = _boxes_rows(terminal, result) if detects else _accuracy_rows(terminal, result)
+    rows += [
+        (terminal.tr(N_("kmodel, bytes")), f"{result['kmodel_bytes']:,}"),
+        (terminal.tr(N_("RAM on the board, bytes")), f"{result['ram_bytes']:,}"),
+        (terminal.tr(N_("estimated ms a picture")), f"{result['ms']:.0f}"),
+        (terminal.tr(N_("seconds")), f"{result['seconds']:.0f}"),
+    ]
+    terminal.table(["", ""], rows)
+    terminal.say(N_("SD card: unpack {path} to the card's root"), path=result["sd_zip"])
+    terminal.say(N_("Flash:   {path}"), path=result["kfpkg"])
+
+
+def _accuracy_rows(terminal: Terminal, result: Mapping[str, Any]) -> list[tuple[str, str]]:
     rows = [
         (terminal.tr(N_("accuracy, float")), f"{result['float']['accuracy']:.3f}"),
         (terminal.tr(N_("accuracy, INT8 on the simulated K210")),
@@ -206,15 +237,21 @@ def _summary(terminal: Terminal, result: Mapping[str, Any]) -> None:
         made = result["canmv"]
         text = terminal.tr(N_("kmodel V5 for CanMV, in nncase's simulator, {n} pictures"))
         rows.append((text.format(n=made["pictures"]), f"{made['accuracy']:.3f}"))
-    rows += [
-        (terminal.tr(N_("kmodel, bytes")), f"{result['kmodel_bytes']:,}"),
-        (terminal.tr(N_("RAM on the board, bytes")), f"{result['ram_bytes']:,}"),
-        (terminal.tr(N_("estimated ms a picture")), f"{result['ms']:.0f}"),
-        (terminal.tr(N_("seconds")), f"{result['seconds']:.0f}"),
-    ]
-    terminal.table(["", ""], rows)
-    terminal.say(N_("SD card: unpack {path} to the card's root"), path=result["sd_zip"])
-    terminal.say(N_("Flash:   {path}"), path=result["kfpkg"])
+    return rows
+
+
+def _boxes_rows(terminal: Terminal, result: Mapping[str, Any]) -> list[tuple[str, str]]:
+    def both(figures: Mapping[str, Any], name: str) -> str:
+        return " | ".join(f"{figures[kind][name]:.3f}" for kind in ("float", "int8"))
+
+    heads = {"map50": N_("mAP50, float | INT8 on the simulated K210"),
+             "map": N_("mAP50-95, float | INT8")}  # fmt: skip
+    rows = [(terminal.tr(text), both(result, name)) for name, text in heads.items()]
+    if "test" in result:
+        rows.append((terminal.tr(N_("held-back mAP50, float | INT8")),
+                     both(result["test"], "map50")))  # fmt: skip
+    settings = f"{result['threshold']:g}, {result['nms']:g}"
+    return [*rows, (terminal.tr(N_("threshold and NMS in boot.py")), settings)]
 
 
 main.add_command(convert)

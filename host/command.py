@@ -24,6 +24,29 @@ fit_option = click.option(
 )
 
 
+task_fit_option = click.option(
+    "--fit",
+    type=click.Choice(["crop", "letterbox"]),
+    help="Cut pictures (usual for classifiers) or keep all between grey bars (for detectors).",
+)
+
+
+class Size(click.ParamType):
+    """A side in pixels, or width x height."""
+
+    name = "size"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int | tuple[int, int]:
+        """Return 224 for "224", (320, 240) for "320x240"."""
+        parts = str(value).lower().split("x")
+        if len(parts) > 2 or not all(part.isdecimal() for part in parts):
+            self.fail(f"{value!r}: 224 or 320x240", param, ctx)
+        sides = [int(part) for part in parts]
+        return (sides[0], sides[1]) if len(sides) == 2 else sides[0]
+
+
 def command(function: Callable[..., int | None]) -> Callable[..., None]:
     """Give a command its terminal and turn errors into findings and exit codes."""
 

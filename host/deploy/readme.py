@@ -104,10 +104,10 @@ TASKS: dict[str, tuple[dict[str, str], dict[str, str]]] = {
             "what": "An object detector (YOLOv2)",
             "shows": "The board draws a box with label and\n"
             "   score around what it knows, and shows the milliseconds of the model and the\n"
-            "   pictures per second. On the serial port every picture is a line of JSON with boxes.",
+            "   pictures per second. On the serial port a picture is a line of JSON with its boxes.",
             "settings": "threshold (a box with a lower score is not shown), nms (of\n"
             "   two boxes of a class that overlap by more, the better one stays), rotation of the\n"
-            "   screen, mirror of the camera. The anchors belong to the model: do not change them.\n"
+            "   screen, mirror of the camera. The anchors are the model's: do not change them.\n"
             "   This package: threshold {threshold:g}, nms {nms:g}; those of a training are the\n"
             "   best of its report. A higher threshold shows fewer wrong boxes and misses more.",
             "more": "   Too many objects  the firmware has room for ten boxes: raise threshold\n",

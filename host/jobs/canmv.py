@@ -37,6 +37,16 @@ def require(spec: JobSpec) -> None:
         canmv.find_python(_python(spec))
 
 
+def require_task(spec: JobSpec, task: str) -> None:
+    """Refuse what nobody has seen run: CanMV's own decoding of boxes is not MaixPy's.
+
+    Raises:
+        UserError: `canmv_detect`.
+    """
+    if spec.canmv and task != "classify":
+        raise UserError("canmv_detect", "--canmv")
+
+
 def add(
     result: Result,
     folder: Path,

@@ -20,6 +20,16 @@ class Accuracy(TypedDict):
     accuracy: float
 
 
+class MeanPrecision(TypedDict):
+    """Of a detector: mean average precision 0..1 over those pictures, as COCO defines it.
+
+    `map50` counts a box as right at an IoU of 0.5, `map` is the mean over 0.5, 0.55 .. 0.95.
+    """
+
+    map50: float
+    map: float
+
+
 class FirmwareFit(TypedDict):
     """Whether the model fits one MaixPy build. `budget` and `needed` are bytes of main memory."""
 
@@ -39,6 +49,8 @@ class Curve(TypedDict):
     accuracy: NotRequired[float]
     valid_loss: NotRequired[float]
     valid_accuracy: NotRequired[float]
+    valid_map50: NotRequired[float]
+    valid_map: NotRequired[float]
 
 
 LayerRow = TypedDict(
@@ -57,7 +69,7 @@ is an estimate, `sqnr_db` the signal to quantization noise of a KPU layer (None:
 
 
 class Report(TypedDict):
-    """`ClassifierReport.as_dict()` of the float model and of the simulated kmodel.
+    """`as_dict()` of the `ClassifierReport` or `DetectorReport` of both models.
 
     `pictures` is the folder, relative to the job's, that the paths in `worst` are relative to.
     """
@@ -82,15 +94,22 @@ class Result(TypedDict):
 
     `kmodel`, `sd_zip` and `kfpkg` are paths, relative ones inside the job folder; `ms` is the
     estimated time of one picture on the board, `ram_bytes` the memory that the loaded model takes
-    there (file and main memory), `seconds` the wall time of the job. `firmware_fit` has one entry
-    a known build. `canmv_problems` are findings: why there is no kmodel V5 that was asked for.
+    there (file and main memory), `seconds` the wall time of the job. `input` is width and height.
+    `firmware_fit` has one entry a known build. `canmv_problems` are findings: why there is no
+    kmodel V5 that was asked for. Of a detector `anchors` are width and height in grid cells,
+    `threshold` and `nms` what boot.py was given. `test` has the figures of held-back data: an
+    accuracy, or a `MeanPrecision`.
     """
 
     task: str
     labels: list[str]
-    float: Accuracy
-    int8: Accuracy
-    test: NotRequired[dict[str, float]]
+    input: NotRequired[list[int]]
+    float: Accuracy | MeanPrecision
+    int8: Accuracy | MeanPrecision
+    test: NotRequired[dict[str, float] | dict[str, MeanPrecision]]
+    anchors: NotRequired[list[list[float]]]
+    threshold: NotRequired[float]
+    nms: NotRequired[float]
     kmodel: str
     kmodel_bytes: int
     ram_bytes: int

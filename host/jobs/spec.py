@@ -16,7 +16,8 @@ class JobSpec:
 
     `source` and `test` (a held-back data set, "" for none) are paths of a zip or a folder,
     relative ones inside the job folder. `preset`, `fit` and `backbone` are names that
-    `host.trainer.options` knows, `size` is the input's side in pixels, `firmware` an id of
+    `host.trainer.options` knows ("" for what is usual for the task), `size` is the input's side
+    in pixels or (width, height), `firmware` an id of
     `host.deploy.firmware` ("" for its default), `firmware_folder` where the user keeps MaixPy
     files ("" for none). With `canmv` a kmodel V5 is made as well, by the interpreter
     `nncase_python` ("" for one that is found). `overrides` are further options of the trainer by
@@ -28,8 +29,8 @@ class JobSpec:
     name: str = "model"
     preset: str = "balanced"
     seed: int = 0
-    fit: str = "crop"
-    size: int = 224
+    fit: str = ""
+    size: int | tuple[int, int] = 224
     backbone: str = ""
     firmware: str = ""
     firmware_folder: str = ""
@@ -39,6 +40,12 @@ class JobSpec:
     overrides: Mapping[str, Any] = field(default_factory=dict)
     limits: Mapping[str, int] = field(default_factory=dict)
     rules: Mapping[str, int] = field(default_factory=dict)
+
+    def choices(self) -> dict[str, Any]:
+        """Return what is said of the trainer's options, by their names."""
+        named = {"fit": self.fit, "backbone": self.backbone}
+        chosen = {name: value for name, value in named.items() if value}
+        return {"size": self.size, "seed": self.seed, **chosen}
 
     def to_json(self) -> str:
         """Return the spec as JSON text."""

@@ -11,6 +11,7 @@ import numpy as np
 from ..datasets.dataset import Dataset, Sample
 from ..datasets.prepare import load_image
 from .augment import view
+from .detect_options import DetectOptions
 from .options import Augmentation, Fit, TrainOptions
 
 THREADS = 2
@@ -37,7 +38,10 @@ def read_pictures(
 
 
 def in_batches(
-    dataset: Dataset, samples: Sequence[Sample], options: TrainOptions, batch: int = 32
+    dataset: Dataset,
+    samples: Sequence[Sample],
+    options: TrainOptions | DetectOptions,
+    batch: int = 32,
 ) -> Iterator[tuple[slice, np.ndarray]]:
     """Yield (places in `samples`, pictures uint8 (n, height, width, 3)), in order."""
     for start in range(0, len(samples), batch):

@@ -8,8 +8,8 @@ from typing import Any
 from flask_babel import gettext as _
 
 from ..config import Settings
+from ..jobs.doubts import int8_drop
 from ..jobs.events import STEPS
-from ..jobs.int8_drop import int8_drop
 from ..jobs.pictures import worst
 from ..jobs.store import Job
 

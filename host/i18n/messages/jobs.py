@@ -28,6 +28,39 @@ MESSAGES: dict[str, Message] = {
             "says which layers lose most. The files are made all the same."
         ),
     ),
+    "int8_drop_map50": Message(
+        what=N_("Quantization costs {drop} points of mAP50."),
+        found=N_("mAP50 on the K210: {int8} %; before quantization: {float} %"),
+        needed=N_("at most {allowed} points less than the float network"),
+        fix=N_(
+            "Train with more pictures, with the preset best or with a wider network; the report "
+            "says which layers lose most. The files are made all the same."
+        ),
+    ),
+    "boxes_no_room": Message(
+        what=N_("Some pictures have more boxes than the board's firmware has room for."),
+        found=N_("{fullest} boxes in one picture at the threshold {threshold}"),
+        needed=N_("at most {room} boxes"),
+        fix=N_(
+            "Raise the threshold at the top of boot.py, or show the board fewer objects at once: "
+            "with more, it says so instead of drawing boxes."
+        ),
+    ),
+    "canmv_detect": Message(
+        what=N_("A detector can be made for MaixPy only, not for CanMV."),
+        found=N_("pictures with boxes, and a kmodel V5 is asked for"),
+        needed=N_("kmodel V3 and MaixPy v1"),
+        fix=N_("Leave {path} out; the board then needs stock MaixPy v1."),
+    ),
+    "test_task_wrong": Message(
+        what=N_("The held-back data is for another task than the data to train on."),
+        found="{task}",
+        needed="{needed}",
+        fix=N_(
+            "Hold back pictures that are labelled as those to train on: with boxes, or in one "
+            "folder a class."
+        ),
+    ),
     "setting_unknown": Message(
         what=N_("There is no such setting."),
         found="",

@@ -2,11 +2,11 @@
 
 import pytest
 
-from host.jobs.int8_drop import int8_drop
+from host.jobs.doubts import int8_drop
 
 
 def result(before, after, pictures=None):
-    both = {"float": {"accuracy": before}, "int8": {"accuracy": after}}
+    both = {"task": "classify", "float": {"accuracy": before}, "int8": {"accuracy": after}}
     return {**both, "report": {"int8": {"pictures": pictures}}} if pictures else both
 
 
