@@ -18,8 +18,8 @@ KINDS = ("right", "missed", "false", "misplaced", "mislabelled", "doubled")
 the label is right, the IoU is between 0.2 and 0.5. Mislabelled: the other way round. Doubled: one
 more box on an object that has its box. False: none of these."""
 
-WEIGHTS = {"missed": 1.0, "false": 1.0, "mislabelled": 1.0, "misplaced": 0.5, "doubled": 0.5}
-"""How bad an error is; that of a box found counts as much as its score."""
+WEIGHTS = {"mislabelled": 1.5, "false": 1.0, "missed": 0.75, "misplaced": 0.75, "doubled": 0.5}
+"""How bad an error is, times the score of the box: a sure false alarm is worse than a miss."""
 
 PLACED, NEAR = 0.5, 0.2
 """IoU of a box in its place, and of one that is meant for an object: a third of both is common."""
@@ -66,6 +66,12 @@ class JudgedPicture:
         return sum(WEIGHTS.get(box.kind, 0) * (box.score or 1.0) for box in self.marks)
 
     @property
+    def lost(self) -> float:
+        """Part of the picture that missed boxes take."""
+        missed = [box for box in self.truth if box.kind == "missed"]
+        return sum((box.right - box.left) * (box.bottom - box.top) for box in missed)
+
+    @property
     def doubt(self) -> float:
         """How unsure the least sure right box is (0..1)."""
         return max((1 - (box.score or 0) for box in self.found if box.kind == "right"), default=0.0)
@@ -107,7 +113,7 @@ def judge_pictures(
                 ),
             )
         )
-    return tuple(sorted(judged, key=lambda one: (-one.badness, -one.doubt)))
+    return tuple(sorted(judged, key=lambda one: (-one.badness, -one.lost, -one.doubt)))
 
 
 def _mark(row: np.ndarray, score: float | None, kind: str, labels: Sequence[str]) -> Mark:

@@ -1,11 +1,14 @@
 """Figures of detectors: cases worked by hand, and against an own slow computation of COCO's."""
 
+import io
 import json
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from host.errors import UserError
+from host.trainer import detect_report
 from host.trainer.detect_errors import KINDS
 from host.trainer.detect_evaluate import THRESHOLDS, evaluate_detector, recommend_nms
 from host.trainer.detect_match import IOUS, RECALLS
@@ -98,20 +101,24 @@ def test_kinds_of_errors():
 
 
 def test_worst_first():
-    found = [
-        boxes([*LEFT, 0, 0.9]),
-        nothing(),
-        boxes([*LEFT, 0, 0.6]),
-        boxes([*LEFT, 0, 0.9], [*RIGHT, 0, 0.7]),
-        boxes([*moved(LEFT, 0.4), 0, 0.8]),
-        boxes([*RIGHT, 0, 0.95]),
-    ]
-    truth = [boxes([*LEFT, 0])] * 5 + [nothing(5)]
-    report = judge(found, truth, threshold=0.5)
-    order = ["1.jpg", "5.jpg", "3.jpg", "4.jpg", "2.jpg", "0.jpg"]
+    small = [0.0, 0.0, 0.2, 0.2]
+    found = {
+        "sure": [*LEFT, 0, 0.9],
+        "blind": None,
+        "blind too": None,
+        "unsure": [*LEFT, 0, 0.6],
+        "askew": [*moved(LEFT, 0.4), 0, 0.8],
+        "false": [*RIGHT, 0, 0.95],
+        "another": [*LEFT, 1, 0.9],
+    }
+    truth = dict.fromkeys(found, boxes([*LEFT, 0]))
+    truth |= {"false": nothing(5), "blind": boxes([*small, 0])}
+    answers = [nothing() if row is None else boxes(row) for row in found.values()]
+    report = evaluate_detector(answers, [*truth.values()], LABELS, [*found], 0.5)
+    order = ["another", "false", "blind too", "blind", "askew", "unsure", "sure"]
     assert [one.path for one in report.worst] == order
-    assert [one.path for one in report.mistakes] == order[:4]
-    assert report.fullest == 2
+    assert [one.path for one in report.mistakes] == order[:5]
+    assert report.fullest == 1
 
 
 def test_threshold_is_the_middle_of_the_best():
@@ -261,6 +268,60 @@ def test_json_is_plain_and_small():
         == again["recommended"]
         in again["curve"]["threshold"] + [round(float(one), 2) for one in THRESHOLDS]
     )
+
+
+HISTORY = [
+    {"stage": stage, "epoch": epoch, "loss": 2 / (n + 1), "val_map50": n / 4, "val_map": n / 8}
+    for n, (stage, epoch) in enumerate([("head", 1), ("head", 2), ("tune", 1), ("tune", 2)])
+]
+
+
+def png(data):
+    image = Image.open(io.BytesIO(data))
+    assert image.format == "PNG"
+    assert len(image.getcolors(1 << 24) or []) > 50
+    return image
+
+
+def test_drawings_are_pngs_and_repeat():
+    curves = detect_report.training_curves(HISTORY, {"stage": "tune", "epoch": 1})
+    assert curves == detect_report.training_curves(HISTORY, {"stage": "tune", "epoch": 1})
+    assert curves != detect_report.training_curves(HISTORY, {"stage": "tune", "epoch": 2})
+    assert png(curves).width > 1000
+    names = [f"a class with a long name {n}" for n in range(15)]
+    reports = {name: judge(*random_boxes(seed, 15), names) for seed, name in enumerate("ab")}
+    for draw in (detect_report.precision_recall, detect_report.thresholds, detect_report.errors):
+        both = draw(reports)
+        assert both == draw(reports) != draw({"a": reports["a"]})
+        png(both)
+    worst = reports["a"].worst[:7]
+    pictures = np.random.default_rng(0).integers(0, 256, (7, 60, 80, 3), np.uint8)
+    seven, two = (png(detect_report.gallery(pictures, worst, columns=n)) for n in (7, 2))
+    assert seven.width > 2.5 * two.width
+    assert two.height > 2.5 * seven.height
+
+
+def test_a_box_is_drawn_where_it_is():
+    pictures = np.full((1, 150, 200, 3), 200, np.uint8)
+    (picture,) = judge([nothing()], [boxes([0.55, 0.1, 0.9, 0.3, 0])]).worst
+    image = np.asarray(png(detect_report.gallery(pictures, [picture], columns=1)).convert("RGB"))
+    (top, left), (bottom, right) = (find(np.argwhere((image == 200).all(-1)), 0)
+                                    for find in (np.min, np.max))  # fmt: skip
+    red = np.abs(image[top:bottom, left:right].astype(int) - (200, 55, 45)).max(-1) < 12
+    across, down = red.any(0).nonzero()[0] / red.shape[1], red.any(1).nonzero()[0] / red.shape[0]
+    assert (across.min(), across.max()) == pytest.approx((0.55, 0.9), abs=0.015)
+    assert (down.min(), down.max()) == pytest.approx((0.1, 0.3), abs=0.015)
+
+
+@pytest.mark.parametrize(
+    ("found", "truth"),
+    [([nothing()], [boxes([*LEFT, 0])]), ([boxes([*LEFT, 0, 0.9])], [nothing(5)])],
+)
+def test_drawings_of_nothing(found, truth):
+    reports = {"INT8": judge(found, truth)}
+    for draw in (detect_report.precision_recall, detect_report.thresholds, detect_report.errors):
+        png(draw(reports))
+    png(detect_report.gallery(np.zeros((1, 32, 32, 3), np.uint8), reports["INT8"].worst))
 
 
 def test_nothing_is_printed(capsys):
