@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..limits import LIMITS, MIB, Limits
-from ..tree import decode_name, is_picture, list_files
+from ..tree import is_picture, list_files
 from .folders import SPLITS, Split
 
 _HEAD = 64 * 1024
@@ -69,7 +69,11 @@ class Listing:
 
     def text(self, path: str, most: int = MIB) -> str:
         """Return a text of at most `most` bytes: UTF-8 (a mark at its start is dropped) or GBK."""
-        return decode_name(self.data(path, most).removeprefix(b"\xef\xbb\xbf"))
+        data = self.data(path, most)
+        try:
+            return data.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            return data.decode("gb18030", "replace")
 
     def json(self, path: str, *words: bytes) -> Any:
         """Return what a JSON file with one of the `words` near its start holds, else None.
