@@ -206,8 +206,8 @@ def _card(axes: Axes, picture: np.ndarray, judged: JudgedPicture, named: bool) -
     for box in judged.truth[:BOXES]:
         missed = box.kind == "missed"
         _outline(axes, box, picture, RED if missed else TRUTH, 2.4 if missed else 1.6, dashed=True)
-        if missed and named:
-            _tag(axes, box, picture, shorten(box.label), RED, below=True)
+        if named and box.kind in ("missed", "mislabelled"):
+            _tag(axes, box, picture, shorten(box.label), RED if missed else INK, below=True)
     for box in reversed(judged.found[:BOXES]):
         _outline(axes, box, picture, KIND_COLOURS[box.kind], 2.4)
         score = f"{box.score:.0%}"
