@@ -90,7 +90,7 @@ def _candidates(values: np.ndarray, model: FloatModel, options: DetectOptions) -
 
 
 def _kept(found: Sequence[np.ndarray], nms: float) -> list[np.ndarray]:
-    return [region.suppress(boxes, nms)[:, :6] for boxes in found]
+    return [region.reported(region.suppress(boxes, nms))[:, :6] for boxes in found]
 
 
 def _paths(answers: Answers) -> list[str]:
