@@ -128,7 +128,8 @@ def thresholds(reports: Mapping[str, DetectorReport]) -> bytes:
     (*_, (name, last)) = reports.items()
     best = "Recommended threshold" if last.threshold == last.recommended else "Threshold"
     plain_axes(left, f"{best} {last.threshold:.2f}")
-    plain_axes(right, f"What a threshold trades ({name}), %")
+    plain_axes(right, "What the threshold trades, %")
+    right.text(0, 1.02, name, color=QUIET, fontsize=9.5, va="bottom", transform=right.transAxes)
     for (label, report), colour in zip(reports.items(), REPORTS, strict=False):
         left.plot(THRESHOLDS, 100 * report.curve.f1, color=colour, lw=2.2,
                   label=f"{label}: F1 {report.f1:.1%}")  # fmt: skip
@@ -170,11 +171,13 @@ def errors(reports: Mapping[str, DetectorReport]) -> bytes:
                           color=INK if faint else BACK, fontweight="bold", fontsize=11)  # fmt: skip
         starts += counts
     plain_axes(axes, "Boxes by what is right or wrong with them")
+    levels = sorted({f"{report.threshold:.2f}" for report in reports.values()})
+    axes.text(0, 1.02, f"threshold {', '.join(levels)}", color=QUIET, fontsize=9.5, va="bottom",
+              transform=axes.transAxes)  # fmt: skip
     axes.grid(visible=False)
     axes.spines[:].set_visible(False)
     axes.set_xticks([])
-    names = [f"{name}, from {report.threshold:.2f}" for name, report in reports.items()]
-    axes.set_yticks(rows, names, fontsize=11, color=INK)
+    axes.set_yticks(rows, [*reports], fontsize=11, color=INK)
     axes.invert_yaxis()
     figure.legend(loc="outside lower center", ncols=len(KINDS), frameon=False, labelcolor=INK)
     return png(figure)
