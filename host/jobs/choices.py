@@ -6,9 +6,15 @@ from dataclasses import dataclass
 
 from ..deploy import firmware
 from ..trainer.backbone import BACKBONES
+from ..trainer.detect_options import STRIDES
 from ..trainer.options import PRESETS, TrainOptions
 
-FITS = ("crop", "letterbox")
+FITS = {"classify": ("crop", "letterbox"), "detect": ("letterbox", "crop")}
+"""How pictures can be brought to the input size, what is usual for the task first."""
+DETECT_SIZES = ((224, 224), (240, 240), (320, 240))
+"""Input width and height of a detector; the last is the camera's whole picture."""
+WIDE = 0.5
+"""Networks of more than this width do not fit into the KPU's memory at 320x240."""
 DEFAULT_BACKBONE = TrainOptions().backbone
 SHIPPED_WIDTH = 1.0
 """Weights of this width are part of MaixForge; others are fetched once over the network."""
@@ -27,6 +33,11 @@ class BackboneChoice:
 def presets() -> list[str]:
     """Return the names of the presets, the quickest first."""
     return list(PRESETS)
+
+
+def strides() -> list[int]:
+    """Return how many input pixels a cell of a detector's grid may have, the usual first."""
+    return sorted(STRIDES, reverse=True)
 
 
 def backbones() -> list[BackboneChoice]:

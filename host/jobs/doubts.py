@@ -25,7 +25,7 @@ def int8_drop(result: Mapping[str, Any]) -> list[Finding]:
 
     Accuracies and mAP50 are those on the pictures that were never trained on.
     """
-    if result["task"] == "detect":
+    if result.get("task") == "detect":
         name, allowed, code = "map50", MAP_POINTS, "int8_drop_map50"
     else:
         name, allowed, code = "accuracy", POINTS, "int8_drop"

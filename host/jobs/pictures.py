@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from ..datasets.prepare import load_image
 from ..errors import UserError
 from ..files import atomic_write
 
 FOLDER = "thumbnails"
-LAYERS = "report/layers.png"
+REPORT = "report"
+LAYERS = f"{REPORT}/layers.png"
 """The drawing of a job's kmodel, inside the job's folder."""
 SIDE = 192
+BOXES_SIDE = 336
+"""Of pictures with boxes: the longer side."""
 QUALITY = 85
+KIND_COLOURS = {
+    "right": (44, 138, 75),
+    "missed": (200, 55, 45),
+    "false": (200, 55, 45),
+    "misplaced": (224, 123, 39),
+    "mislabelled": (122, 79, 176),
+    "doubled": (185, 138, 0),
+}
+"""Colours of boxes by what is right or wrong with them, as in the report's drawings."""
 
 
 def worst(result: dict[str, Any]) -> Sequence[dict[str, Any]]:
@@ -26,7 +38,10 @@ def worst(result: dict[str, Any]) -> Sequence[dict[str, Any]]:
 
 
 def worst_thumbnail(folder: Path, result: dict[str, Any], number: int) -> bytes:
-    """Return the `number`th worst picture as a JPEG of 192 pixels a side; it is made once.
+    """Return the `number`th worst picture as a small JPEG; it is made once.
+
+    A classifier's has 192 pixels a side. A detector's is the network's input, magnified, with the
+    true boxes in white and those that were found in the colour of what is wrong with them.
 
     Raises:
         UserError: `picture_missing` when there is no such picture.
@@ -34,7 +49,9 @@ def worst_thumbnail(folder: Path, result: dict[str, Any], number: int) -> bytes:
     made = folder / FOLDER / f"{number}.jpg"
     if not made.exists():
         made.parent.mkdir(exist_ok=True)
-        atomic_write(made, _jpeg(_source(folder, result, number)))
+        path = _source(folder, result, number)
+        image = _with_boxes(path, result, number) if "nms" in result else _small(path)
+        atomic_write(made, _jpeg(image))
     return made.read_bytes()
 
 
@@ -50,8 +67,49 @@ def _source(folder: Path, result: dict[str, Any], number: int) -> Path:
     return path
 
 
-def _jpeg(path: Path) -> bytes:
-    pixels = load_image(path, (SIDE, SIDE), "letterbox")
+def _small(path: Path) -> Image.Image:
+    return Image.fromarray(load_image(path, (SIDE, SIDE), "letterbox"))
+
+
+def _with_boxes(path: Path, result: dict[str, Any], number: int) -> Image.Image:
+    width, height = result["input"]
+    scale = BOXES_SIDE / max(width, height)
+    size = round(width * scale), round(height * scale)
+    image = Image.fromarray(load_image(path, size, result["fit"]))
+    entry = worst(result)[number]
+    draw_boxes(image, [(box, (255, 255, 255), "") for box in entry["truth"]])
+    draw_boxes(
+        image,
+        [
+            (box, KIND_COLOURS[box["kind"]], f"{box['label']} {100 * box['score']:.0f}%")
+            for box in reversed(entry["found"])  # the surest on top
+        ],
+    )
+    missed = [box for box in entry["truth"] if box["kind"] == "missed"]
+    draw_boxes(image, [(box, KIND_COLOURS["missed"], box["label"]) for box in missed])
+    return image
+
+
+def draw_boxes(
+    image: Image.Image, boxes: Iterable[tuple[Mapping[str, Any], tuple[int, int, int], str]]
+) -> None:
+    """Draw boxes (left, top, right, bottom in parts of the picture) with colour and text."""
+    draw = ImageDraw.Draw(image)
+    font = ImageFont.load_default(12)
+    for box, colour, text in boxes:
+        left, right = (round(box[side] * (image.width - 1)) for side in ("left", "right"))
+        top, bottom = (round(box[side] * (image.height - 1)) for side in ("top", "bottom"))
+        area = min(left, right), min(top, bottom), max(left, right), max(top, bottom)
+        draw.rectangle(area, outline=colour, width=2)
+        if text:
+            wide = draw.textlength(text, font)
+            x = max(min(left, image.width - wide - 4), 0)
+            y = top - 15 if top >= 15 else max(top, 0)
+            draw.rectangle((x, y, x + wide + 3, y + 15), fill=colour)
+            draw.text((x + 2, y), text, fill=(255, 255, 255), font=font)
+
+
+def _jpeg(image: Image.Image) -> bytes:
     buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "JPEG", quality=QUALITY)
+    image.save(buffer, "JPEG", quality=QUALITY)
     return buffer.getvalue()

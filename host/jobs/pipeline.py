@@ -20,7 +20,7 @@ from ..trainer import runtime
 from ..trainer.pictures import read_pictures
 from . import canmv, classify, detect
 from .model_file import layer_rows
-from .pictures import LAYERS
+from .pictures import LAYERS, REPORT
 from .progress import Listener, Progress
 from .receive import receive
 from .result_types import LayerRow, Result
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from ..trainer.progress import TrainProgress
 
 TASKS: dict[str, Task] = {"classify": classify, "detect": detect}
-TRAINING, MODEL, PACKAGE, REPORT = "training", "model", "package", "report"
+TRAINING, MODEL, PACKAGE = "training", "model", "package"
 SD_ZIP, KFPKG = "sd.zip", "model.kfpkg"
 CALIBRATION = 128
 """Most pictures that set the activation ranges; taken evenly from all classes."""
@@ -164,6 +164,7 @@ def _result(
         task=dataset.task,
         labels=list(dataset.labels),
         input=list(packed.input_size),
+        fit=model.card.fit,
         float=task.figures(reports["float"]),
         int8=task.figures(reports["int8"]),
         kmodel=package.KMODEL,

@@ -94,7 +94,8 @@ class Result(TypedDict):
 
     `kmodel`, `sd_zip` and `kfpkg` are paths, relative ones inside the job folder; `ms` is the
     estimated time of one picture on the board, `ram_bytes` the memory that the loaded model takes
-    there (file and main memory), `seconds` the wall time of the job. `input` is width and height.
+    there (file and main memory), `seconds` the wall time of the job. `input` is width and height,
+    `fit` how pictures came to it.
     `firmware_fit` has one entry a known build. `canmv_problems` are findings: why there is no
     kmodel V5 that was asked for. Of a detector `anchors` are width and height in grid cells,
     `threshold` and `nms` what boot.py was given. `test` has the figures of held-back data: an
@@ -104,6 +105,7 @@ class Result(TypedDict):
     task: str
     labels: list[str]
     input: NotRequired[list[int]]
+    fit: NotRequired[str]
     float: Accuracy | MeanPrecision
     int8: Accuracy | MeanPrecision
     test: NotRequired[dict[str, float] | dict[str, MeanPrecision]]

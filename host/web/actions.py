@@ -21,6 +21,6 @@ def start(job_id: str) -> Job:
     """Put the job in the queue with the options of this request."""
     here = host()
     job = here.store.get(job_id)
-    form = JobForm()
+    form = JobForm(job.dataset.get("task", "classify"))
     here.queue.submit(job_id, form.spec(job.name), form.options())
     return here.store.get(job_id)

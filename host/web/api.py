@@ -35,7 +35,11 @@ def job(job_id: str) -> Response:
 
 @blueprint.post("/jobs/<job_id>/start")
 def start(job_id: str) -> tuple[Response, int]:
-    """Put a job in the queue; options (name, preset, fit, backbone, firmware, seed) may miss."""
+    """Put a job in the queue; every option may be missing.
+
+    They are name, preset, fit, backbone, firmware and seed, of a classifier also canmv, of a
+    detector size (such as 240x240) and stride.
+    """
     return jsonify(ok=True, **as_dict(actions.start(job_id))), 202
 
 

@@ -19,9 +19,10 @@ SEED_MAX = 2**31 - 1
 
 
 class JobForm(FlaskForm):
-    """Name, preset, input fit, backbone, firmware, CanMV and seed of one training.
+    """Name, preset, input fit, backbone, firmware and seed of one training.
 
-    Labels and hints are in the template, where the page's language is known.
+    A classifier's also has CanMV, a detector's input size and stride. Labels and hints are in the
+    template, where the page's language is known.
     """
 
     name = StringField(render_kw={"maxlength": 60})
@@ -30,13 +31,23 @@ class JobForm(FlaskForm):
     backbone = SelectField()
     firmware = SelectField()
     canmv = BooleanField()
+    size = SelectField()
+    stride = SelectField()
     seed = IntegerField(validators=[InputRequired(), NumberRange(0, SEED_MAX)], default=0)
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, task: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        if task == "detect":
+            del self.canmv
+            sizes = [f"{width}x{height}" for width, height in choices.DETECT_SIZES]
+            self.size.choices = list(zip(sizes, _size_text(), strict=True))
+            texts = _stride_text()
+            self.stride.choices = [(str(one), texts[one]) for one in choices.strides()]
+        else:
+            del self.size, self.stride
         preset_text, fit_text = _preset_text(), _fit_text()
         self.preset.choices = [(name, preset_text.get(name, name)) for name in choices.presets()]
-        self.fit.choices = [(name, fit_text.get(name, name)) for name in choices.FITS]
+        self.fit.choices = [(name, fit_text.get(name, name)) for name in choices.FITS[task]]
         self.backbone.choices = [(one.name, _backbone_text(one)) for one in choices.backbones()]
         self.firmware.choices = choices.firmwares()
         if not self.is_submitted():
@@ -45,8 +56,8 @@ class JobForm(FlaskForm):
     def fill_gaps(self) -> None:
         """Give what a request did not send its default, so that the API may send a few only."""
         self.preset.data = self.preset.data or "balanced"
-        for field in (self.fit, self.backbone, self.firmware):
-            if field.data is None and field.choices:
+        for field in (self.fit, self.backbone, self.firmware, self.size, self.stride):
+            if field and field.data is None and field.choices:
                 field.data = next(iter(field.choices))[0]
         if not self.seed.raw_data:
             self.seed.data, self.seed.raw_data = 0, ["0"]
@@ -60,6 +71,11 @@ class JobForm(FlaskForm):
         self.fill_gaps()
         if not self.validate():
             raise UserError.of(_wrong(self, field) for field in self.errors if field)
+        detects: dict[str, Any] = {}
+        if self.size and self.stride:
+            width, _, height = self.size.data.partition("x")
+            detects["size"] = int(width), int(height)
+            detects["overrides"] = {"stride": int(self.stride.data)}
         return JobSpec(
             source=UPLOAD,
             name=plain_name(self.name.data or name),
@@ -68,11 +84,12 @@ class JobForm(FlaskForm):
             fit=self.fit.data,
             backbone=self.backbone.data,
             firmware=self.firmware.data or "",
-            canmv=self.canmv.data,
+            canmv=bool(self.canmv and self.canmv.data),
             nncase_python=host().settings.nncase_python,
             firmware_folder=str(host().settings.firmware.resolve()),
             limits=as_numbers(limits_of(host().settings)),
             rules=as_numbers(rules_of(host().settings)),
+            **detects,
         )
 
     def options(self) -> dict[str, Any]:
@@ -103,6 +120,22 @@ def _preset_text() -> dict[str, str]:
 
 def _fit_text() -> dict[str, str]:
     return {"crop": _("Crop the centre"), "letterbox": _("Keep all, add borders")}
+
+
+def _size_text() -> list[str]:
+    """Return what the page says of `choices.DETECT_SIZES`."""
+    return [
+        _("224 x 224: the middle of the camera's picture"),
+        _("240 x 240: its whole height"),
+        _("320 x 240: all of it (networks of width %(width)s or less)", width=choices.WIDE),
+    ]
+
+
+def _stride_text() -> dict[int, str]:
+    return {
+        32: _("larger than about a sixth of the picture's side"),
+        16: _("smaller: a finer grid, slower and larger"),
+    }
 
 
 def _backbone_text(one: choices.BackboneChoice) -> str:

@@ -26,6 +26,10 @@ DOWNLOADS: Mapping[str, tuple[str, str]] = {
 type."""
 
 
+CHARTS = ("precision_recall", "thresholds", "errors")
+"""Drawings of a detector's report that its page shows."""
+
+
 @blueprint.app_context_processor
 def shared() -> dict[str, Any]:
     """Give every template what the frame of the page needs."""
@@ -37,7 +41,11 @@ def home() -> str:
     """Show the drop zone and the jobs."""
     here = host()
     return render_template(
-        "home.html", jobs=here.store.jobs(), settings=here.settings, texts=view.texts()
+        "home.html",
+        jobs=here.store.jobs(),
+        settings=here.settings,
+        texts=view.texts(),
+        percent=view.score_percent,
     )
 
 
@@ -52,6 +60,7 @@ def job(job_id: str) -> str:
     """Show a job as it stands: the check, the live training or the result."""
     here = host()
     one = here.store.get(job_id)
+    shown = view.result(one) if one.state == "done" else None
     return render_template(
         f"job_{_page_of(one.state)}.html",
         job=one,
@@ -60,12 +69,16 @@ def job(job_id: str) -> str:
         findings=problems.as_dicts(findings.from_json(one.findings)),
         failure=problems.as_dicts(findings.from_json(one.failure)),
         bars=view.bars(one, here.settings),
-        form=JobForm(data={"name": one.name, **one.options}),
+        mark=view.mark(one, here.settings),
+        detects=view.detects(one),
+        form=JobForm(one.dataset.get("task", "classify"), data={"name": one.name, **one.options}),
         steps=view.steps(),
         canmv_problems=problems.as_dicts(
             findings.from_json((one.result or {}).get("canmv_problems", []))
         ),
-        shown=view.result(one) if one.state == "done" else None,
+        shown=shown,
+        doubts=problems.as_dicts(shown.doubts) if shown else [],
+        mistakes=view.mistakes,
         position=here.queue.position(job_id),
         texts=view.texts(),
     )
@@ -121,6 +134,15 @@ def layers(job_id: str) -> Response:
     path = host().store.folder(job_id) / pictures.LAYERS
     if host().store.get(job_id).state != "done" or not path.is_file():
         raise UserError("picture_missing", path.name)
+    return send_file(path, "image/png")
+
+
+@blueprint.get("/jobs/<job_id>/report/<name>.png")
+def chart(job_id: str, name: str) -> Response:
+    """Send one of the report's drawings; nothing else can be named."""
+    path = host().store.folder(job_id) / pictures.REPORT / f"{name}.png"
+    if name not in CHARTS or host().store.get(job_id).state != "done" or not path.is_file():
+        raise UserError("picture_missing", f"{name}.png")
     return send_file(path, "image/png")
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from flask_babel import gettext as _
 
 from ..config import Settings
-from ..jobs.doubts import int8_drop
+from ..errors import Finding
+from ..jobs.doubts import doubts
 from ..jobs.events import STEPS
 from ..jobs.pictures import worst
 from ..jobs.store import Job
@@ -29,14 +31,24 @@ class Bar:
 
 
 def bars(job: Job, settings: Settings) -> list[Bar]:
-    """Return the class bars of a checked data set."""
+    """Return the class bars of a checked data set: its pictures, or boxes, of each class."""
     counts: dict[str, int] = job.dataset.get("counts", {})
-    least = settings.images_min
+    least = mark(job, settings)
     widest = max([*counts.values(), round(least * 1.25)])
     return [
         Bar(label, count, 100 * count / widest, 100 * least / widest, count >= least)
         for label, count in counts.items()
     ]
+
+
+def mark(job: Job, settings: Settings) -> int:
+    """Return what the line across the bars stands for: pictures needed, or boxes advised."""
+    return settings.boxes_advised if detects(job) else settings.images_min
+
+
+def detects(job: Job) -> bool:
+    """Say whether a job makes a detector."""
+    return job.dataset.get("task") == "detect"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +70,16 @@ def matrix(counts: list[list[int]]) -> list[list[Cell]]:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A result as the page shows it. Accuracies in percent, `drop` in points (float - INT8).
+    """A result as the page shows it. Accuracies or mAP50 in percent, `drop` in points.
 
-    `chosen_fit` is the firmware that the job was made for (one entry or none).
+    `doubts` are warnings about the result, `chosen_fit` is the firmware that the job was made for
+    (one entry or none).
     """
 
     float_percent: float
     int8_percent: float
     drop: float
-    warn: bool
+    doubts: list[Finding]
     frames: float
     classes: list[dict[str, Any]]
     matrices: dict[str, list[list[Cell]]]
@@ -79,24 +92,44 @@ def result(job: Job) -> Shown:
     """Return what the result page shows of a done job."""
     data = job.result
     report = data.get("report", {})
-    accuracy = [100 * data[kind]["accuracy"] for kind in ("float", "int8")]
-    drop = accuracy[0] - accuracy[1]
+    percent = [score_percent(data[kind]) for kind in ("float", "int8")]
     fits = data.get("firmware_fit", [])
     chosen = [one for one in fits if one["id"] == job.options.get("firmware")] or fits[:1]
     return Shown(
-        float_percent=accuracy[0],
-        int8_percent=accuracy[1],
-        drop=drop,
-        warn=bool(int8_drop(data)),
+        float_percent=percent[0],
+        int8_percent=percent[1],
+        drop=percent[0] - percent[1],
+        doubts=doubts(data),
         frames=1000 / data["ms"] if data.get("ms") else 0.0,
         classes=_classes(report),
         matrices={
-            kind: matrix(report[kind]["confusion"]) for kind in ("float", "int8") if kind in report
+            kind: matrix(report[kind]["confusion"])
+            for kind in ("float", "int8")
+            if "confusion" in report.get(kind, {})
         },
         worst=[{"number": number, **one} for number, one in enumerate(worst(data))],
         chosen_fit=chosen,
         other_fits=[one for one in fits if one not in chosen],
     )
+
+
+def score_percent(figures: Mapping[str, float]) -> float:
+    """Return the one figure of a model, 0..100: its accuracy, or a detector's mAP50."""
+    return 100 * figures["map50" if "map50" in figures else "accuracy"]
+
+
+def mistakes(picture: Mapping[str, Any]) -> str:
+    """Return what is wrong with a picture of a detector's report, in the page's language."""
+    names = {
+        "missed": _("missed"),
+        "false": _("false"),
+        "misplaced": _("badly placed"),
+        "mislabelled": _("wrong class"),
+        "doubled": _("doubled"),
+    }
+    kinds = [box["kind"] for box in picture["found"]]
+    kinds += [box["kind"] for box in picture["truth"] if box["kind"] == "missed"]
+    return ", ".join(f"{kinds.count(kind)} {text}" for kind, text in names.items() if kind in kinds)
 
 
 def _classes(report: dict[str, Any]) -> list[dict[str, Any]]:
@@ -163,6 +196,7 @@ def texts() -> dict[str, str]:
         "accuracy": _("accuracy"),
         "valid_loss": _("loss kept aside"),
         "valid_accuracy": _("accuracy kept aside"),
+        "valid_map50": _("mAP50 kept aside"),
         "sure_delete": _("Delete this job and all its files?"),
         "connection": _("Connection lost; trying again ..."),
     }

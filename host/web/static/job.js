@@ -39,7 +39,7 @@ function sentence(event) {
   for (const key of ["loss", "valid_loss"]) {
     if (key in values) parts.push(`${text(key)} ${values[key].toFixed(3)}`);
   }
-  for (const key of ["accuracy", "valid_accuracy"]) {
+  for (const key of ["accuracy", "valid_accuracy", "valid_map50"]) {
     if (key in values) parts.push(`${text(key)} ${(100 * values[key]).toFixed(1)} %`);
   }
   return parts.filter(Boolean).join(" · ");
@@ -63,15 +63,15 @@ function log(event) {
 function collect(event) {
   if (event.message === "started") rounds = [];
   const values = event.values ?? {};
-  if ("loss" in values || "valid_accuracy" in values) rounds.push(values);
+  if ("loss" in values) rounds.push(values);
 }
 
 function drawCurves() {
   if (!rounds.length) return;
   curves.hidden = false;
-  const line = (key) => rounds.map((values) => values[key]);
+  const line = (...keys) => rounds.map((values) => values[keys.find((key) => key in values)]);
   draw(document.getElementById("chart-accuracy"),
-    { train: line("accuracy"), valid: line("valid_accuracy") }, [0, 1], percent);
+    { train: line("accuracy"), valid: line("valid_accuracy", "valid_map50") }, [0, 1], percent);
   draw(document.getElementById("chart-loss"),
     { train: line("loss"), valid: line("valid_loss") }, null, (value) => value.toFixed(2));
 }
