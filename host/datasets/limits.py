@@ -41,7 +41,7 @@ class Limits:
     pixels: int = 16_000_000
     total_pixels: int = 20_000_000_000
     label_bytes: int = 8 * MIB
-    boxes: int = 100_000
+    boxes: int = 50_000
     labels: int = 1000
 
     def total_bytes(self, zip_size: int) -> int:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from ...errors import Finding, Severity, UserError
 from ..dataset import Box, Dataset, Sample, Split
@@ -24,6 +24,8 @@ SIDE_MIN = 2.0
 """A box narrower or lower than this, in pixels, is a slip of the mouse."""
 _SLACK = 0.5
 _LABEL_LENGTH = 200
+_NAMED = 11
+"""Problems of one kind that are kept by name; one more than is shown."""
 
 _SEVERITY: dict[str, Severity] = {
     "xml_dtd": "error",
@@ -75,13 +77,16 @@ class Gather:
         self._spoiled: set[str] = set()
         self._lost: Counter[str] = Counter()
         self._unlabelled: set[str] = set()
-        self._notes: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
+        self._notes: defaultdict[str, list[tuple[str, object]]] = defaultdict(list)
+        self._times: Counter[str] = Counter()
         self._needed: dict[str, str] = {}
         self._count = 0
 
     def note(self, code: str, path: str, detail: object = "", needed: str = "") -> None:
         """Remember that `path` has the problem `code`; one finding per code comes of it."""
-        self._notes[code].append((path, f"{path} {detail}" if detail else path))
+        self._times[code] += 1
+        if self._times[code] <= _NAMED:
+            self._notes[code].append((path, detail))
         if needed:
             self._needed[code] = needed
 
@@ -170,7 +175,7 @@ class Gather:
             self._lost[path] += 1
             self.note(problem, path, mark)
             return
-        found, cut = place.box(replace(mark, label=label))
+        found, cut = place.box(mark, label)
         if cut and min(found.right - found.left, found.bottom - found.top) <= 0:
             problem = "box_off_picture"
         elif min(found.right - found.left, found.bottom - found.top) < SIDE_MIN:
@@ -281,9 +286,10 @@ class Gather:
 
     def _finding(self, code: str) -> Finding:
         notes = self._notes[code]
-        names = shorten(printable(text) for _, text in notes)
-        params = {"count": len(notes), "names": names, "needed": self._needed.get(code, "")}
-        return Finding(code, notes[0][0], _SEVERITY.get(code, "warning"), params)
+        names = shorten(printable(f"{path} {detail}".rstrip()) for path, detail in notes)
+        params = {"count": self._times[code], "names": names}
+        params["needed"] = self._needed.get(code, "")
+        return Finding(code, printable(notes[0][0]), _SEVERITY.get(code, "warning"), params)
 
 
 def _plain(label: str) -> str:
@@ -302,7 +308,7 @@ class _Placing:
     orientation: int = 1
     unsure: bool = True
 
-    def box(self, mark: Mark) -> tuple[Mark, bool]:
+    def box(self, mark: Mark, label: str) -> tuple[Mark, bool]:
         """Return the box in pixels of the picture, cut at its edges, and whether it was cut."""
         width, height = self.size
         wide, high = (width, height) if mark.relative else self.scale
@@ -316,7 +322,7 @@ class _Placing:
         )
         moved = max(abs(a - b) for a, b in zip(inside, (left, top, right, bottom), strict=True))
         left, top, right, bottom = inside
-        return Mark(mark.label, left, top, right, bottom), moved > _SLACK
+        return Mark(label, left, top, right, bottom), moved > _SLACK
 
 
 def turn(

@@ -25,16 +25,23 @@ from .gather import Gather, Mark
 from .listing import Listing, Unreadable, stem
 
 _LINE = re.compile(r"\s*-?[0-9][0-9.]*(\s+[-+0-9.einfa]+){4,}\s*", re.IGNORECASE)
-_YAML_BYTES = 64 * 1024
+_YAML_BYTES, _YAML_DEPTH = 64 * 1024, 20
 
 
 class _Loader(yaml.SafeLoader):
-    """Safe YAML without aliases, which could be expanded without end."""
+    """Safe YAML without aliases, which could be expanded without end, and without depths."""
+
+    depth = 0
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         if self.check_event(yaml.AliasEvent):
             raise yaml.YAMLError("alias")
-        return super().compose_node(parent, index)
+        self.depth += 1
+        if self.depth > _YAML_DEPTH:
+            raise yaml.YAMLError("depth")
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
 
 
 def label_files(listing: Listing) -> list[str]:
