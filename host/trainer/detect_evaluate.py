@@ -23,6 +23,10 @@ NMS_VALUES = (0.2, 0.3, 0.4, 0.5, 0.6)
 THRESHOLDS = np.arange(1, 100) / 100
 """Thresholds that are tried; two digits, as boot.py has them."""
 
+ROOM = 10
+"""Boxes of a picture that the firmware has room for; more overwrite other memory (obj_info_t of
+sipeed_yolo2.h)."""
+
 
 @dataclass(frozen=True, slots=True)
 class DetectorClassScore:
@@ -49,15 +53,21 @@ class DetectorClassScore:
 
 @dataclass(frozen=True, slots=True)
 class ThresholdCurve:
-    """Precision, recall and F1 of all classes together over `THRESHOLDS`, float64 (99,) each."""
+    """All classes together over `THRESHOLDS`, (99,) each."""
 
     precision: np.ndarray
     recall: np.ndarray
     f1: np.ndarray
+    fullest: np.ndarray
+    """Most boxes found in one picture."""
 
     def best(self) -> float:
-        """Return the threshold of the best F1: the middle of the longest stretch that has it."""
-        best = np.append(self.f1 >= self.f1.max() - 1e-9, False)
+        """Return the threshold of the best F1 that leaves no picture more than `ROOM` boxes.
+
+        Of equally good ones it is the middle of the longest stretch.
+        """
+        f1 = np.where(self.fullest <= max(ROOM, self.fullest.min()), self.f1, -1)
+        best = np.append(f1 >= f1.max() - 1e-9, False)
         edges = np.flatnonzero(np.diff(best, prepend=False)).reshape(-1, 2)
         first, end = edges[np.argmax(edges[:, 1] - edges[:, 0])]
         return float(THRESHOLDS[(first + end - 1) // 2])
@@ -83,13 +93,13 @@ class DetectorReport:
     threshold: float
     """Least score of the boxes that the rest of the report is about."""
     recommended: float
-    """Threshold of the best F1 on these pictures."""
+    """`ThresholdCurve.best` of these pictures."""
     classes: tuple[DetectorClassScore, ...]
     curve: ThresholdCurve
     errors: dict[str, int]
     """How many boxes are of each of `detect_errors.KINDS`."""
     fullest: int
-    """Most boxes found in one picture; the firmware has room for ten."""
+    """Most boxes found in one picture: no more than `ROOM` where any threshold serves."""
     worst: tuple[JudgedPicture, ...]
     """All pictures, the worst first."""
 
@@ -109,6 +119,11 @@ class DetectorReport:
         return self.curve.at(self.threshold)[2]
 
     @property
+    def crowded(self) -> bool:
+        """Whether the recommended threshold would find more if the firmware had more room."""
+        return bool(self.curve.at(self.recommended)[2] < self.curve.f1.max() - 1e-9)
+
+    @property
     def mistakes(self) -> tuple[JudgedPicture, ...]:
         """The pictures with an error, the worst first."""
         return tuple(picture for picture in self.worst if picture.wrong)
@@ -120,7 +135,7 @@ class DetectorReport:
         return {
             **plain,
             "labels": list(self.labels),
-            **{name: getattr(self, name) for name in ("precision", "recall", "f1")},
+            **{name: getattr(self, name) for name in ("precision", "recall", "f1", "crowded")},
             "classes": [
                 {name: getattr(score, name) for name in DetectorClassScore.__slots__}
                 | {"curve": _short(score.curve[::2])}
@@ -192,10 +207,10 @@ def recommend_nms(
     `found` has the answers as in `evaluate_detector` by NMS value, e.g. by those of `NMS_VALUES`.
     Among equals it is the one in the middle.
     """
-    best = {
-        nms: _curve(match(boxes, truth, len(labels), ious=(0.5,))).f1.max()
-        for nms, boxes in sorted(found.items())
-    }
+    best = {}
+    for nms, boxes in sorted(found.items()):
+        curve = _curve(match(boxes, truth, len(labels), ious=(0.5,)))
+        best[nms] = curve.at(curve.best())[2]
     equal = [nms for nms, f1 in best.items() if f1 >= max(best.values()) - 1e-9]
     return equal[len(equal) // 2]
 
@@ -203,7 +218,10 @@ def recommend_nms(
 def _curve(matches: Matches) -> ThresholdCurve:
     score, right = matches.found[:, 5], matches.partner >= 0
     shown = score > THRESHOLDS[:, None]
-    return ThresholdCurve(*_shares((shown & right).sum(1), shown.sum(1), len(matches.truth)))
+    shares = _shares((shown & right).sum(1), shown.sum(1), len(matches.truth))
+    pictures = matches.found[:, 6].astype(int)
+    fullest = [np.bincount(pictures[row], minlength=1).max() for row in shown]
+    return ThresholdCurve(*shares, fullest=np.array(fullest))
 
 
 def _shares(right: Any, found: Any, boxes: Any) -> tuple[Any, Any, Any]:

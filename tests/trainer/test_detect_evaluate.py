@@ -132,6 +132,29 @@ def test_threshold_is_the_middle_of_the_best():
     assert other.curve.at(0.5) == pytest.approx((1, 0.5, 2 / 3))
 
 
+def test_threshold_leaves_what_the_firmware_has_room_for():
+    rng = np.random.default_rng(0)
+    corners = np.argwhere(np.ones((4, 4))) / 4
+    crowd = np.column_stack([corners, corners + 0.2, np.zeros(16)])
+    answers = np.column_stack([crowd, rng.permutation(np.arange(16) * 0.05 + 0.105)])
+    report = judge([answers], [crowd])
+    assert report.curve.f1.argmax() < 10  # all 16 would be right
+    assert report.fullest == 10
+    assert report.recommended == 0.38  # between 0.355, the sixth worst score, and 0.405
+    assert report.recall == 10 / 16
+    assert report.crowded
+    answers[:, 5] += 1
+    sure = judge([answers], [crowd])  # no threshold serves
+    assert sure.fullest == 16
+    assert sure.f1 == 1
+    answers[:, 5] -= 1
+    few = judge([answers[answers[:, 5] > 0.38]], [crowd])
+    assert few.f1 == report.f1
+    assert not few.crowded
+    by_nms = {0.2: [answers[:11]], 0.4: [answers]}
+    assert recommend_nms(by_nms, [crowd[:11]], ("ant",)) == 0.2
+
+
 def test_nms_that_keeps_neighbours_and_drops_doubles():
     truth = [boxes([*LEFT, 0], [*RIGHT, 0])]
     few, good, many = (
@@ -251,9 +274,8 @@ def test_json_is_plain_and_small():
     found, truth = random_boxes(7, 15, pictures=200)
     crowd = np.tile(boxes([*LEFT, 0, 0.9]), (90, 1))
     names = [f"class {n}" for n in range(15)]
-    told = json.dumps(
-        judge([*found, crowd], [*truth, nothing(5)], names).as_dict(), allow_nan=False
-    )
+    report = judge([*found, crowd], [*truth, nothing(5)], names, threshold=0.5)
+    told = json.dumps(report.as_dict(), allow_nan=False)
     assert len(told) < 100_000
     again = json.loads(told)
     assert len(again["worst"]) == 24
