@@ -285,11 +285,9 @@ def test_json_is_plain_and_small():
     }  # fmt: skip
     assert {len(one) for one in again["curve"].values()} == {49}
     assert [len(one["curve"]) for one in again["classes"]] == [51] * 15
-    assert (
-        again["threshold"]
-        == again["recommended"]
-        in again["curve"]["threshold"] + [round(float(one), 2) for one in THRESHOLDS]
-    )
+    assert again["threshold"] == 0.5
+    assert again["recommended"] == 0.9
+    assert again["crowded"] is True
 
 
 HISTORY = [
