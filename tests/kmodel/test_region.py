@@ -207,6 +207,21 @@ def test_any_head_is_decoded_as_the_firmware_decodes_it(head):
     assert sorted(every[:, 5]) == pytest.approx([one for one in kept if one], rel=1e-5)
 
 
+@settings(max_examples=100, deadline=None)
+@given(heads(), st.sampled_from([0.1, 0.3, 0.5, 0.8]))
+def test_a_lower_threshold_only_adds_boxes(head, higher):
+    """So that one decoding at a low threshold serves to judge all higher ones."""
+    values, rows, columns, _, nms = head
+    pairs = np.reshape(ANCHORS, (5, 2))
+
+    def shown(threshold):
+        found = region.candidates(values, (rows, columns), pairs, threshold)
+        return region.reported(region.suppress(found, nms))
+
+    low = shown(0.005)
+    assert np.array_equal(low[low[:, 5] > higher], shown(higher))
+
+
 def test_values_far_out_are_no_fault():
     values = np.full((5, 6, 2, 2), 0, np.float32)
     values[:, 4] = -12
