@@ -60,7 +60,7 @@ def main(lang: str | None, verbose: bool) -> None:
 @json_option
 @command
 def prepare(terminal: Terminal, folder: Path, out: Path, size: int, fit: Any) -> None:
-    """Bring a FOLDER of pictures, one folder a class, to size and zip it; originals stay."""
+    """Bring a FOLDER of pictures, classes or boxes, to size and zip it; originals stay."""
     from .datasets import prepare as room  # noqa: PLC0415
     from .jobs.submit import rules_of  # noqa: PLC0415
 
@@ -75,7 +75,8 @@ def prepare(terminal: Terminal, folder: Path, out: Path, size: int, fit: Any) ->
             progress=lambda done, total: bar.update(done / max(total, 1)),
         )
     terminal.findings(made.findings)
-    terminal.table([N_("class"), N_("pictures")], made.counts.items())
+    unit = N_("boxes") if made.task == "detect" else N_("pictures")
+    terminal.table([N_("class"), unit], made.counts.items())
     terminal.say(N_("Written: {path} ({size} kB)"), path=made.path, size=made.bytes // 1000)
     terminal.result(
         {

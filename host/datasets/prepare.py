@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -16,8 +17,9 @@ from PIL import Image
 from ..errors import Finding, UserError
 from ..files import write_zip
 from .checks import check
-from .dataset import Dataset, Sample
+from .dataset import Dataset, Sample, Task
 from .formats import load
+from .formats.export import layout
 from .limits import MIB, PREPARE_LIMITS, RULES, Limits, Progress, Rules
 from .pictures import decode, quiet_decoders
 
@@ -74,13 +76,14 @@ def _inside(image: Image.Image, right: float, bottom: float) -> tuple[float, flo
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """What `prepare` made: the zip, its size, pictures per label, and what there was to say."""
+    """What `prepare` made: the zip, its size, pictures (or boxes) per label, what to say."""
 
     path: Path
     bytes: int
     labels: tuple[str, ...]
     counts: dict[str, int]
     findings: tuple[Finding, ...]
+    task: Task = "classify"
 
 
 def prepare(
@@ -100,6 +103,9 @@ def prepare(
     is accepted by `intake`, and is the same bytes for the same pictures. Originals are not
     touched. `progress` counts each picture twice: checked, then converted.
 
+    Pictures with boxes become Pascal VOC. They keep their shape, whatever `fit`, and are made
+    no smaller than twice `size` on the longer side: training zooms into them.
+
     Raises:
         UserError: the errors of `formats.load`; all errors of `checks.check` at once.
     """
@@ -109,30 +115,56 @@ def prepare(
     if errors := dataset.errors():
         raise UserError.of(errors)
     names = _names(dataset)
+    detects = dataset.task == "detect"
     with tempfile.TemporaryDirectory(prefix="maixforge-") as temporary:
         files = {name: Path(temporary, f"{n}.jpg") for n, name in enumerate(names)}
 
         def convert(name: str) -> None:
             path = dataset.file(names[name])
             picture = decode(path, names[name].path, limits.pixels, side=2 * size)
-            image = fit_image(picture.image, (size, size), fit)
+            image = picture.image
+            if detects:
+                image.thumbnail((2 * size, 2 * size), Image.Resampling.LANCZOS)
+            else:
+                image = fit_image(image, (size, size), fit)
             image.save(files[name], "JPEG", quality=quality)
 
         with quiet_decoders(), ThreadPoolExecutor(2) as pool:
             for done, _ in enumerate(pool.map(convert, names), start=1):
                 if progress:
                     progress(looked + done, looked + len(names))
-        write_zip(out_zip, files, compress=False)
+        members = _with_boxes(dataset, names, files) if detects else files
+        write_zip(out_zip, members, compress=False)
     return _result(dataset, out_zip, limits)
 
 
+def _with_boxes(
+    dataset: Dataset, names: Mapping[str, Sample], files: Mapping[str, Path]
+) -> dict[str, bytes | Path]:
+    """Return the members of a VOC zip: the pictures in `files`, which are smaller, and labels."""
+    samples = []
+    for name, sample in names.items():
+        with Image.open(files[name]) as image:
+            width, height = image.size
+        x, y = width / sample.width, height / sample.height
+        boxes = tuple(
+            replace(box, left=x * box.left, right=x * box.right, top=y * box.top,
+                    bottom=y * box.bottom)
+            for box in sample.boxes
+        )  # fmt: skip
+        samples.append(replace(sample, path=name, width=width, height=height, boxes=boxes))
+    texts, pictures = layout(dataset.with_samples(samples), "voc")
+    members: dict[str, bytes | Path] = {path: text.encode() for path, text in texts.items()}
+    return members | {path: files[sample.path] for path, sample in pictures.items()}
+
+
 def _names(dataset: Dataset) -> dict[str, Sample]:
-    """Return the name of each sample in the zip, numbered within its class and split."""
+    """Return the name of each sample, numbered within its class and split."""
     numbers: Counter[tuple[str, ...]] = Counter()
     is_split = any(sample.split for sample in dataset.samples)
     names: dict[str, Sample] = {}
     for sample in dataset.samples:
-        label = dataset.labels[sample.label or 0]
+        label = "pictures" if sample.label is None else dataset.labels[sample.label]
         folder = (sample.split or "train", label) if is_split else (label,)
         numbers[folder] += 1
         names["/".join((*folder, f"{numbers[folder]:05}.jpg"))] = sample
@@ -145,4 +177,4 @@ def _result(dataset: Dataset, path: Path, limits: Limits) -> Prepared:
     if size > limits.zip_bytes:
         params = {"found": f"{size / MIB:.1f}", "needed": f"{limits.zip_bytes / MIB:.0f}"}
         findings.append(Finding("prepared_zip_large", path.name, "warning", params))
-    return Prepared(path, size, dataset.labels, dataset.counts(), tuple(findings))
+    return Prepared(path, size, dataset.labels, dataset.counts(), tuple(findings), dataset.task)

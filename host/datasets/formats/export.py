@@ -53,8 +53,7 @@ def save(
         raise UserError("convert_exists", str(folder))
     if folder.resolve().is_relative_to(dataset.root.resolve()):
         raise UserError("convert_inside", str(folder))
-    usable = [sample for sample in dataset.samples if sample.width]
-    texts, pictures = _WRITERS[kind](dataset.labels, _names(usable))
+    texts, pictures = layout(dataset, kind)
     folder.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".part", dir=folder.parent))
     try:
@@ -71,6 +70,15 @@ def save(
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return tuple(sample.path for sample in dataset.samples if not sample.width)
+
+
+def layout(dataset: Dataset, kind: Kind) -> tuple[dict[str, str], dict[str, Sample]]:
+    """Return the texts of that format by their path, and the samples by that of their picture.
+
+    Samples whose size is not known, because their picture cannot be opened, are left out.
+    """
+    usable = [sample for sample in dataset.samples if sample.width]
+    return _WRITERS[kind](dataset.labels, _names(usable))
 
 
 def _place(folder: Path, path: str) -> Path:
