@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from ..errors import Finding
+from ..errors import Finding, Severity
 from .dataset import Dataset, Sample, Split
 from .tree import shorten
 
@@ -49,7 +49,8 @@ def split(dataset: Dataset, fraction: float = 0.2, seed: int = 0) -> Dataset:
         replace(sample, split=chosen or "train")
         for sample, chosen in zip(dataset.samples, splits, strict=True)
     ]
-    findings = _findings(moved, empty, _seen_tests(dataset.samples))
+    weight: Severity = "warning" if detects else "error"  # other labels still have a score
+    findings = _findings(moved, empty, _seen_tests(dataset.samples), weight)
     return dataset.with_samples(samples).with_findings(findings)
 
 
@@ -136,11 +137,13 @@ def _seen_tests(samples: Sequence[Sample]) -> list[str]:
     return [s.path for s in samples if s.split == "test" and s.group in others]
 
 
-def _findings(moved: list[str], empty: list[str], seen: list[str]) -> list[Finding]:
+def _findings(
+    moved: list[str], empty: list[str], seen: list[str], weight: Severity
+) -> list[Finding]:
     findings: list[Finding] = []
     for code, paths in (("validation_moved", moved), ("test_like_training", seen)):
         if paths:
             params = {"count": len(paths), "names": shorten(paths)}
             findings.append(Finding(code, paths[0], "warning", params))
-    findings += [Finding("class_without_validation", label) for label in empty]
+    findings += [Finding("class_without_validation", label, weight) for label in empty]
     return findings

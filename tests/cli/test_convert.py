@@ -54,6 +54,27 @@ def test_convert_a_zip_and_say_so_in_chinese(pets, tmp_path):
     assert (tmp_path / "new" / "out" / "data.yaml").is_file()
 
 
+def test_a_zip_of_records(tmp_path, root, monkeypatch):
+    """Their pictures pass through a temporary folder, of which nothing stays."""
+    monkeypatch.syspath_prepend(root / "tests" / "datasets")
+    from boxed_pictures import boxes_of, example, record
+    from test_vott import jpeg
+
+    made = [
+        example(image__encoded=[jpeg(seed)], **boxes_of(("cat", 0.1, 0.1, 0.6, 0.7)))
+        for seed in range(6)
+    ]
+    with zipfile.ZipFile(tmp_path / "cards.zip", "w") as archive:
+        for number, data in enumerate(made):
+            archive.writestr(f"export/{number}.tfrecord", record(data))
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    assert "cat        6" in maixforge("check", tmp_path / "cards.zip")
+    maixforge("convert", tmp_path / "cards.zip", tmp_path / "out", "--to", "coco")
+    assert list((tmp_path / "temporary").iterdir()) == []
+    assert formats.load(tmp_path / "out").counts() == {"cat": 6}
+
+
 def test_convert_overwrites_nothing(pets, tmp_path):
     (tmp_path / "out").mkdir()
     assert "[convert_exists]" in maixforge("convert", pets, tmp_path / "out", "--to", "voc", code=1)

@@ -184,7 +184,9 @@ def test_a_split_that_the_data_bring_is_kept(tmp_path):
     assert [s.split for s in found.samples] == [
         *["train"] * 40, *["valid"] * VALID_FEW, "test", "train", "train"
     ]  # fmt: skip
-    assert [(f.code, f.path) for f in found.findings] == [("class_without_validation", "dog")]
+    assert [(f.code, f.path, f.severity) for f in found.findings] == [
+        ("class_without_validation", "dog", "warning")
+    ]
 
 
 def test_training_pictures_validate_where_nothing_does(tmp_path):

@@ -143,6 +143,17 @@ def test_never_the_picture_of_another_split(tmp_path):
     assert told(dataset) == {"labelled_picture_missing": "warning"}
 
 
+@pytest.mark.parametrize(("pictures", "labels"), [("images/", "xml/"), ("", ""), ("", "xml/")])
+def test_equal_names_in_several_folders(tmp_path, pictures, labels):
+    for label in ("cat", "dog", "bird"):
+        write_picture(tmp_path / pictures / label / "1.jpg", len(label) + ord(label[0]))
+        write_text(tmp_path / labels / label / "1.xml", voc((label, 1, 1, 9, 9)))
+    dataset = load(tmp_path)
+    assert dataset.findings == ()
+    for sample in dataset.samples:
+        assert boxes(dataset, sample)[0][0] == sample.path.split("/")[-2]
+
+
 def test_the_nearer_label_file_has_the_picture(tmp_path):
     write_voc(tmp_path / "a", CAT)
     write_text(tmp_path / "b" / "1.xml", voc(("dog", 1, 1, 9, 9)))

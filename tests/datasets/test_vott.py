@@ -303,6 +303,42 @@ def test_real_exports(real, tmp_path, name, pictures, counts):
     assert dataset.errors() == ()
 
 
+def test_real_voc_as_globox_reads_it(real, tmp_path):
+    """It takes the edges as they stand: left and top are larger by the one VOC counts from."""
+    import globox
+
+    folder = real("det_voc_raccoon")
+    theirs = {
+        one.image_id: sorted((b.label, b.xmin - 1, b.ymin - 1, b.xmax, b.ymax) for b in one.boxes)
+        for one in globox.AnnotationSet.from_pascal_voc(folder / "annotations")
+    }
+    dataset = load(folder)
+    ours = {Path(one.path).name: sorted(boxes(dataset, one)) for one in dataset.samples}
+    assert len(ours) == 200
+    assert ours == theirs
+
+
+def test_real_records_as_tensorflow_reads_them(real, tmp_path):
+    import tensorflow as tf
+
+    dataset = load(real("det_vott_tfrecords_cards"), into=tmp_path)
+    ours = {
+        one.path: (dataset.file(one).read_bytes(), boxes(dataset, one)) for one in dataset.samples
+    }
+    files = sorted(map(str, real("det_vott_tfrecords_cards").rglob("*.tfrecord")))
+    for raw in tf.data.TFRecordDataset(files).as_numpy_iterator():
+        features = tf.train.Example.FromString(raw).features.feature
+        name = features["image/filename"].bytes_list.value[0].decode()
+        picture_bytes, found = ours.pop(name)
+        assert picture_bytes == features["image/encoded"].bytes_list.value[0]
+        texts = [text.decode() for text in features["image/object/class/text"].bytes_list.value]
+        assert [one[0] for one in found] == texts
+        for place, edge in enumerate(("xmin", "ymin", "xmax", "ymax"), start=1):
+            parts = features[f"image/object/bbox/{edge}"].float_list.value
+            assert [one[place] for one in found] == pytest.approx([224 * part for part in parts])
+    assert ours == {}
+
+
 def test_a_real_json_export_whose_pictures_were_replaced(real):
     """Its pictures are 5x5 placeholders: every box lies outside."""
     dataset = load(real("det_vott_json"))

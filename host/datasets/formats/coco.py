@@ -29,7 +29,7 @@ def _is_coco(listing: Listing, path: str) -> bool:
     try:
         found = listing.json(path, *_WORDS)
     except Unreadable:
-        return all(word in listing.head(path) for word in (_WORDS[0],))
+        return _WORDS[0] in listing.head(path)
     return isinstance(found, dict) and all(
         isinstance(found.get(key), list) for key in ("images", "annotations", "categories")
     )
