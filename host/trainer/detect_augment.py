@@ -267,10 +267,6 @@ def epoch_pictures(labels: np.ndarray, options: DetectOptions) -> int:
     return plan(labels, options, 0, 0.0)[0][..., 0].size
 
 
-LEAST = 128
-"""Views in an epoch, at least: few pictures are shown several times."""
-
-
 def _counts(labels: np.ndarray, options: DetectOptions, rng: np.random.Generator) -> np.ndarray:
     """Return how often each picture is shown in an epoch; their sum is always the same.
 
@@ -285,7 +281,7 @@ def _counts(labels: np.ndarray, options: DetectOptions, rng: np.random.Generator
             rarity = np.sqrt(boxes.sum() / len(present) / boxes)
         factors = np.clip(np.append(rarity, 1.0), 1.0, options.balance)  # label -1 is the last
         weights = factors[labels].max(1)
-    total = max(LEAST, round(weights.sum()))
+    total = max(options.epoch_least, round(weights.sum()))
     ends = np.floor(np.cumsum(weights) * total / weights.sum() + rng.random())
     ends[-1] = total
     return np.diff(ends, prepend=0.0).astype(int)

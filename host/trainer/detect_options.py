@@ -88,6 +88,8 @@ class DetectOptions:
     """Highest learning rate of the second stage (AdamW, warm-up, cosine)."""
     batch: int = 16
     """Pictures per step."""
+    epoch_least: int = 128
+    """Views in an epoch, at least: few pictures are shown several times."""
     weight_decay: float = 2e-2
     """AdamW's decay of kernels; batch normalisation and biases do not decay."""
     average: float = 0.99
@@ -139,7 +141,7 @@ MOST = 10**9
 RANGES: dict[str, tuple[float, float]] = {
     "neck": (32, 512),
     "seed": (0, 2**31 - 1),
-    **dict.fromkeys(("head_epochs", "tune_total", "patience"), (1, MOST)),
+    **dict.fromkeys(("head_epochs", "tune_total", "epoch_least", "patience"), (1, MOST)),
     **dict.fromkeys(("tune_from", "tune_epochs"), (0, MOST)),
     **dict.fromkeys(("head_rate", "tune_rate", "weight_decay", "box_weight"), (0, MOST)),
     "batch": (2, 256),
