@@ -125,16 +125,16 @@ def _fit_text() -> dict[str, str]:
 def _size_text() -> list[str]:
     """Return what the page says of `choices.DETECT_SIZES`."""
     return [
-        _("224 x 224: the middle of the camera's picture"),
-        _("240 x 240: its whole height"),
-        _("320 x 240: all of it (networks of width %(width)s or less)", width=choices.WIDE),
+        _("224 x 224: the middle of the view"),
+        _("240 x 240: the height of the view"),
+        _("320 x 240: all; width %(width)s at most", width=choices.WIDE),
     ]
 
 
 def _stride_text() -> dict[int, str]:
     return {
-        32: _("larger than about a sixth of the picture's side"),
-        16: _("smaller: a finer grid, slower and larger"),
+        32: _("of usual size"),
+        16: _("small: a finer grid, slower"),
     }
 
 
