@@ -146,7 +146,7 @@ def test_check(data):
     found = answer("check", data)
     assert found["task"] == "classify"
     assert found["counts"] == {"blue": 42, "green": 42, "red": 42}
-    assert set(found) == {"task", "labels", "counts", "findings"}
+    assert set(found) == {"task", "labels", "counts", "pictures", "findings"}
 
 
 def test_check_says_what_is_wrong(data, tmp_path):
