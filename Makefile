@@ -26,7 +26,7 @@ demo: $(VENV)/.run ## take the sample pictures through the whole pipeline (PRESE
 
 demo-detect: $(VENV)/.run ## the same for the sample pictures with boxes: a detector
 	rm -rf out/demo-detect
-	$(BIN)/maixforge train $(BOXES) -o out/demo-detect --preset $(PRESET)
+	$(BIN)/maixforge train $(BOXES) -o out/demo-detect --preset $(PRESET) --set stride=16
 
 board: $(VENV)/.run ## write the board's scripts to dist/board, one self-contained file each
 	$(BIN)/python -m host.deploy.board dist/board

@@ -80,12 +80,15 @@ def _numbers(one: float | list[float]) -> str:
 @click.option("--anchors", default="", help="Ten numbers: show the boxes of a YOLOv2 model.")
 @click.option("--threshold", default=0.5, show_default=True, help="Least score of a box.")
 @click.option("--nms", default=0.3, show_default=True, help="Largest overlap of boxes (IoU).")
+@click.option("--draw", type=PathType, help="Folder for the pictures with their boxes (PNG).")
 @fit_option
 @json_option
 @command
-def simulate(terminal: Terminal, model: Path, images: tuple[Path, ...], **options: Any) -> None:
+def simulate(
+    terminal: Terminal, model: Path, images: tuple[Path, ...], draw: Path | None, **options: Any
+) -> None:
     """Run IMAGES (or folders) through a kmodel V3 exactly as a K210 would; show its answers."""
-    from .jobs.tryout import try_out  # noqa: PLC0415
+    from .jobs.tryout import draw_answers, try_out  # noqa: PLC0415
 
     answers = try_out(model, images, **options)
     for answer in answers:
@@ -101,6 +104,9 @@ def simulate(terminal: Terminal, model: Path, images: tuple[Path, ...], **option
         found = answer.get("boxes", [answer] if "score" in answer else [])
         texts = [f"{one['label']} {one['score']:.3f}" for one in found]
         terminal.say("{image}: {texts}", image=answer["image"], texts=", ".join(texts) or "-")
+    if draw:
+        for path in draw_answers(model, answers, options["fit"], draw):
+            terminal.say(N_("Written: {path}"), path=path)
     if any("map" in answer for answer in answers):
         terminal.say(N_("If this is a YOLOv2 model, name its --anchors to see boxes."))
     terminal.result({"images": answers})

@@ -104,7 +104,7 @@ TASKS: dict[str, tuple[dict[str, str], dict[str, str]]] = {
             "what": "An object detector (YOLOv2)",
             "shows": "The board draws a box with label and\n"
             "   score around what it knows, and shows the milliseconds of the model and the\n"
-            "   pictures per second. On the serial port a picture is a line of JSON with its boxes.",
+            "   pictures per second. The serial port has a line of JSON a picture with its boxes.",
             "settings": "threshold (a box with a lower score is not shown), nms (of\n"
             "   two boxes of a class that overlap by more, the better one stays), rotation of the\n"
             "   screen, mirror of the camera. The anchors are the model's: do not change them.\n"

@@ -6,13 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import Finding
+from ..trainer.detect_evaluate import ROOM
 
 POINTS = 2.0
 """Points of accuracy that INT8 may lose before there is a warning; one picture is no reason to."""
 MAP_POINTS = 3.0
 """Points of mAP50 that it may lose."""
-ROOM = 10
-"""Boxes of one picture that MaixPy's firmware has room for."""
 
 
 def doubts(result: Mapping[str, Any]) -> list[Finding]:
@@ -42,9 +41,8 @@ def int8_drop(result: Mapping[str, Any]) -> list[Finding]:
 
 
 def crowded(result: Mapping[str, Any]) -> list[Finding]:
-    """Return the warning that a picture has more boxes than the firmware has room for, or none."""
-    fullest = result.get("report", {}).get("int8", {}).get("fullest", 0)
-    if fullest <= ROOM:
+    """Return the warning that the threshold is higher than the best because of the firmware."""
+    if not result.get("report", {}).get("int8", {}).get("crowded"):
         return []
-    params = {"fullest": fullest, "room": ROOM, "threshold": f"{result['threshold']:g}"}
+    params = {"room": ROOM, "threshold": f"{result['threshold']:g}"}
     return [Finding("boxes_no_room", severity="warning", params=params)]

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import io
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from PIL import Image
 
 from .. import kmodel
 from ..datasets.prepare import load_image
 from ..errors import UserError, naming
+from ..files import atomic_write
 from ..kmodel.region import ANCHORS, Detection, decode
 from ..kmodel.v3 import MAX_FILE
+from .pictures import draw_boxes
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp")
+DRAWN_SIDE = 640
+"""Pixels that a drawn picture's longer side has about."""
+COLOURS = ((44, 138, 75), (200, 55, 45), (31, 111, 180), (224, 123, 39), (122, 79, 176))
+"""Of boxes, by the number of their class."""
 
 
 def try_out(
@@ -38,8 +46,8 @@ def try_out(
 
     Returns:
         For each picture: "image", "output" (the raw values), and one of these: "label", "index",
-        "score" where there is one score a class; "boxes" (label, score, left, top, right, bottom
-        in pixels of the model's input) when anchors are given; otherwise "map", the shape
+        "score" where there is one score a class; "boxes" (label, index, score, left, top, right,
+        bottom in pixels of the model's input) when anchors are given; otherwise "map", the shape
         (channels, height, width) of the values.
 
     Raises:
@@ -71,6 +79,43 @@ def try_out(
     return answers
 
 
+def draw_answers(
+    model: Path, answers: Sequence[Mapping[str, Any]], fit: Literal["crop", "letterbox"], out: Path
+) -> list[Path]:
+    """Write each picture as the model sees it, with its boxes, as a PNG into the folder `out`.
+
+    `answers` are of `try_out`; those without boxes are left out. A name that comes twice gets a
+    number.
+    """
+    _, height, width = kmodel.Simulator(read_model(model)).input_shape
+    scale = max(1, round(DRAWN_SIDE / max(width, height)))
+    out.mkdir(parents=True, exist_ok=True)
+    written: list[Path] = []
+    for answer in answers:
+        if "boxes" not in answer:
+            continue
+        source = Path(answer["image"])
+        image = Image.fromarray(load_image(source, (scale * width, scale * height), fit))
+        parts = {"left": width, "right": width, "top": height, "bottom": height}
+        rows = [
+            (
+                {side: box[side] / whole for side, whole in parts.items()},
+                COLOURS[box["index"] % len(COLOURS)],
+                f"{box['label']} {100 * box['score']:.0f}%",
+            )
+            for box in reversed(answer["boxes"])  # the surest on top
+        ]
+        draw_boxes(image, rows)
+        path = out / f"{source.stem}.png"
+        while path in written:
+            path = out / f"{source.stem}-{len(written)}.png"
+        buffer = io.BytesIO()
+        image.save(buffer, "PNG")
+        atomic_write(path, buffer.getvalue())
+        written.append(path)
+    return written
+
+
 def _map_shape(model: kmodel.Kmodel, values: int) -> tuple[int, int, int] | None:
     """Return channels, rows and columns where the answer is the last convolution's map."""
     channels, rows, columns = model.convs[-1].registers.out_shape
@@ -82,6 +127,7 @@ def _pixels(box: Detection, names: tuple[str, ...], size: tuple[int, int, int]) 
     _, height, width = size
     return {
         "label": _name(names, box.label),
+        "index": box.label,
         "score": box.score,
         "left": box.left * width,
         "top": box.top * height,

@@ -8,6 +8,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import colour_detector
 import numpy as np
 import pytest
 from PIL import Image
@@ -159,6 +160,29 @@ def test_a_map_is_no_class(made, real_kmodels, tmp_path):
     assert "boxes" in found
     failed = answer("simulate", made / "m.kmodel", picture, "--anchors", "1 " * 10, code=1)
     assert failed["error"] == "kmodel_no_boxes"
+
+
+def test_boxes_are_drawn_where_they_are(tmp_path):
+    """Of a 320x240 picture a 224x224 model sees the middle; it is drawn three times as large."""
+    model, pictures, out = tmp_path / "m.kmodel", tmp_path / "pictures", tmp_path / "drawn"
+    model.write_bytes(colour_detector.network())
+    for place in (pictures, pictures / "more"):
+        place.mkdir()
+        colour_detector.scene(2).save(place / "one.png")
+    anchors = " ".join(map(str, colour_detector.ANCHORS))
+    options = ("--anchors", anchors, "--threshold", 0.6, "--draw", out)
+    found = answer("simulate", model, pictures, *options)["images"]
+    assert sorted(path.name for path in out.iterdir()) == ["one-1.png", "one.png"]
+    with Image.open(out / "one.png") as image:
+        assert image.size == (672, 672)
+        drawn = np.asarray(image.convert("RGB"))
+    sides = ("left", "top", "right", "bottom")
+    inside = [box for box in found[0]["boxes"] if all(4 < box[side] < 220 for side in sides)]
+    best = inside[0]
+    left, top, right, bottom = (round(box * 671 / 224) for box in map(best.get, sides))
+    for row, column in (((top + bottom) // 2, right), (bottom, (left + right) // 2)):
+        near = drawn[row - 2 : row + 3, column - 2 : column + 3].reshape(-1, 3)
+        assert (near == [(44, 138, 75), (200, 55, 45)][best["index"]]).all(1).any()
 
 
 def test_labels_of_another_model(made, tmp_path):

@@ -221,14 +221,14 @@ def result_of(before, after, **report):
 
 
 def test_more_than_three_points_of_map_are_told():
-    assert doubts.doubts(result_of(0.9, 0.871, fullest=10, pictures=5)) == []
+    assert doubts.doubts(result_of(0.9, 0.871, crowded=False, pictures=5)) == []
     (said,) = doubts.doubts(result_of(0.9, 0.86))
     assert (said.code, said.severity) == ("int8_drop_map50", "warning")
     assert said.text("what") == "Quantization costs 4.0 points of mAP50."
     assert "86.0 %" in said.text("found") and "86.0 %" in said.text("found", "zh")
 
 
-def test_more_boxes_than_the_firmware_has_room_for_are_told():
-    (said,) = doubts.doubts(result_of(0.9, 0.9, fullest=11))
-    assert said.code == "boxes_no_room" and "11 boxes" in said.text("found")
-    assert "0.3" in said.text("found", "zh")
+def test_a_threshold_that_makes_room_is_told():
+    (said,) = doubts.doubts(result_of(0.9, 0.9, crowded=True))
+    assert said.code == "boxes_no_room" and "0.3" in said.text("found")
+    assert "0.3" in said.text("found", "zh") and "10" in said.text("needed", "zh")

@@ -38,12 +38,12 @@ MESSAGES: dict[str, Message] = {
         ),
     ),
     "boxes_no_room": Message(
-        what=N_("Some pictures have more boxes than the board's firmware has room for."),
-        found=N_("{fullest} boxes in one picture at the threshold {threshold}"),
-        needed=N_("at most {room} boxes"),
+        what=N_("Some pictures have more objects than the board's firmware has room for."),
+        found=N_("the best threshold would give more boxes; boot.py has {threshold} instead"),
+        needed=N_("at most {room} boxes in a picture"),
         fix=N_(
-            "Raise the threshold at the top of boot.py, or show the board fewer objects at once: "
-            "with more, it says so instead of drawing boxes."
+            "Show the board fewer objects at once: of more it says so instead of drawing boxes. "
+            "Only the surest of a crowd are found."
         ),
     ),
     "canmv_detect": Message(
