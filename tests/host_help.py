@@ -84,3 +84,27 @@ def running_host(settings):
         queue.stop()
         thread.join(10)
         app.extensions[KEY].store.close()
+
+
+def box_zip(pictures=24, labels=("circle", "square")):
+    """The bytes of a card of the box collector; every picture has one box of each label."""
+    from board.kit.voc import voc_xml
+
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("maixforge/shapes/labels.txt", "".join(f"{one}\n" for one in labels))
+        for number in range(1, pictures + 1):
+            image = Image.new("RGB", (224, 224), (40 + 7 * number, 90, 255 - 9 * number))
+            draw, objects = ImageDraw.Draw(image), []
+            for place, label in enumerate(labels):
+                x, y = 10 + 100 * place + number, 30 + 5 * number
+                size = 40 + number
+                shape = draw.ellipse if label == "circle" else draw.rectangle
+                shape((x, y, x + size - 1, y + size - 1), fill=(250, 250 - 8 * number, 20))
+                objects.append((label, x + 1, y + 1, x + size, y + size))
+            data = io.BytesIO()
+            image.save(data, "JPEG")
+            archive.writestr(f"maixforge/shapes/images/{number}.jpg", data.getvalue())
+            text = voc_xml(f"{number}.jpg", 224, 224, objects)
+            archive.writestr(f"maixforge/shapes/xml/{number}.xml", text)
+    return buffer.getvalue()
