@@ -177,28 +177,30 @@ WRITTEN_ZH = {
         "   类别名称在 labels.txt。",
     ),
 }
+FOLDER = (
+    "   Put the card into the computer and hand the folder to MaixForge:",
+    "       maixforge check CARD/maixforge/{name}",
+    "       maixforge train CARD/maixforge/{name} -o model",
+    "   or drop that folder on the start page.",
+)
+FOLDER_ZH = (
+    "   把卡插入电脑，把文件夹交给 MaixForge：",
+    "       maixforge check CARD/maixforge/{name}",
+    "       maixforge train CARD/maixforge/{name} -o model",
+    "   或者把该文件夹拖到起始页。",
+)
 HAND_OVER = {
-    "classify": (
-        "   Put the card into the computer and hand the folder to MaixForge:",
-        "       maixforge check CARD/maixforge/{name}",
-        "       maixforge train CARD/maixforge/{name} -o model",
-        "   or drop that folder on the start page.",
-    ),
+    "classify": FOLDER,
     "detect": (
-        "   CARD/maixforge/{name} is a Pascal VOC data set, which labelImg opens and trainers of",
-        "   detectors read.",
+        *FOLDER,
+        "   It is a Pascal VOC data set: labelImg and other trainers of detectors read it, too.",
     ),
 }
 HAND_OVER_ZH = {
-    "classify": (
-        "   把卡插入电脑，把文件夹交给 MaixForge：",
-        "       maixforge check CARD/maixforge/{name}",
-        "       maixforge train CARD/maixforge/{name} -o model",
-        "   或者把该文件夹拖到起始页。",
-    ),
+    "classify": FOLDER_ZH,
     "detect": (
-        "   CARD/maixforge/{name} 是 Pascal VOC 数据集，",
-        "   可用 labelImg 打开，也可供检测模型的训练程序读取。",
+        *FOLDER_ZH,
+        "   它是 Pascal VOC 数据集，labelImg 和其他检测训练程序也能读取。",
     ),
 }
 

@@ -143,6 +143,47 @@ def test_from_upload_to_download(real_training, page, address, tmp_path, root):
     shoot(page, "home-phone")
 
 
+def test_boxes_from_upload_to_download(real_training, page, address, tmp_path, root):
+    data = tmp_path / "scattered.zip"
+    samples = root / "samples" / "sample_boxes"
+    names = [one for one in samples.rglob("*.*") if not one.stem.isdecimal() or int(one.stem) <= 40]
+    write_zip(data, {str(one.relative_to(samples)): one for one in names})
+    page.goto(address)
+    page.set_input_files("#file", data)
+
+    page.wait_for_url("**/jobs/*")
+    assert page.locator(".bars tbody tr").count() == 3
+    page.select_option("#preset", "fast")
+    page.get_by_text("More", exact=True).click()
+    page.select_option("#stride", "16")
+    shoot(page, "boxes-check")
+    page.get_by_role("button", name="Start training").click()
+
+    page.wait_for_selector("#chart-accuracy polyline", timeout=WAIT)
+    shoot(page, "boxes-live")
+    page.wait_for_selector("#int8", timeout=WAIT)
+    assert page.locator("#int8").inner_text().endswith("%")
+    for name in ("thresholds", "precision_recall", "errors"):
+        page.locator(f"#{name}").scroll_into_view_if_needed()
+        page.wait_for_function(f"document.getElementById('{name}').naturalWidth > 0")
+    page.locator(".gallery img").first.scroll_into_view_if_needed()
+    page.wait_for_function("document.querySelector('.gallery img').naturalWidth > 0")
+    shoot(page, "boxes-result")
+
+    with page.expect_download() as card:
+        page.get_by_role("link", name="SD card").click()
+    with zipfile.ZipFile(saved(card.value, tmp_path)) as archive:
+        boot = archive.read("boot.py")
+        assert archive.read("labels.txt") == b"nut\nscrew\nwasher\n"
+    threshold = page.locator("#region").inner_text().split("more than ")[1].split()[0]
+    assert f"'threshold': {threshold},".encode() in boot
+    page.set_viewport_size(PHONE)
+    assert fits_the_width(page)
+    shoot(page, "boxes-result-phone")
+    page.goto(address)
+    assert "mAP50" in page.locator(".job-figure").inner_text()
+
+
 def test_a_dropped_folder_becomes_a_job(page, address):
     """Chromium's file chooser for folders cannot be driven; a drop runs the same code."""
     page.goto(address)
