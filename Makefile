@@ -10,7 +10,7 @@ SECONDS ?= 60
 LOCK := build/lock/bin/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo demo-detect board nncase test test-slow lint bench translations lock clean
+.PHONY: help setup run demo demo-detect board nncase test test-slow fuzz lint bench translations lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -18,6 +18,12 @@ def boot() -> bytes:
     return render("run_classify", {})
 
 
+@pytest.fixture(scope="session")
+def collector() -> bytes:
+    """The collector of classes with its default settings."""
+    return render("collect_classify", {})
+
+
 @pytest.fixture
 def card() -> dict[str, bytes]:
     """A whole package's card, without the start picture."""
