@@ -150,7 +150,7 @@ class Stage:
         return {name: variable.value.numpy() for name, variable in both.items()}
 
     def state(self) -> dict[str, np.ndarray]:
-        """Return all that the next epoch begins with, but the average at `restore`'s names."""
+        """Return all that the next epoch begins with, for `restore`."""
         means = dict(zip(self.variables, self.means, strict=True))
         return {
             **{f"last/{name}": value for name, value in self.weights().items()},
