@@ -9,7 +9,8 @@ from host import kmodel
 from host.emulator.board.host import from_565, to_565
 from host.kmodel import region
 
-COLOURS = ((57, 219, 123), (255, 121, 99))  # what RGB565 makes of (60, 220, 120), (255, 120, 100)
+COLOURS = ((57, 219, 123), (255, 121, 99), (90, 190, 255))
+"""What RGB565 makes of run_detect's first three."""
 FOOT = 16
 
 
