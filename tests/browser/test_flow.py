@@ -159,7 +159,7 @@ def test_boxes_from_upload_to_download(real_training, page, address, tmp_path, r
     shoot(page, "boxes-check")
     page.get_by_role("button", name="Start training").click()
 
-    page.wait_for_selector("#chart-accuracy polyline", timeout=WAIT)
+    page.wait_for_selector("#chart-accuracy polyline.valid", timeout=WAIT)
     shoot(page, "boxes-live")
     page.wait_for_selector("#int8", timeout=WAIT)
     assert page.locator("#int8").inner_text().endswith("%")
