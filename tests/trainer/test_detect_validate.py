@@ -5,7 +5,8 @@ import pytest
 
 from host.kmodel import region as board
 from host.trainer.detect_loss import Region
-from host.trainer.detect_validate import LEVELS, NMS, THRESHOLD, average_precision, boxes_of
+from host.trainer.detect_match import IOUS
+from host.trainer.detect_validate import NMS, THRESHOLD, average_precision, boxes_of
 
 tf = pytest.importorskip("tensorflow")
 
@@ -41,7 +42,7 @@ def random_answers(seed, pictures=6, classes=3):
         truth.append(np.column_stack([objects, labels]))
         near = objects.repeat(2, 0) + rng.normal(0, 0.03, (2 * count, 4))
         other = np.column_stack([rng.uniform(0, 0.3, (3, 2)), rng.uniform(0.5, 1, (3, 2))])
-        boxes = np.concatenate([near, other])
+        boxes = np.clip(np.concatenate([near, other]), 0, 1)  # as the graph gives them
         kinds = rng.integers(0, classes, len(boxes))
         kinds[: 2 * count] = labels.repeat(2)
         found.append(np.column_stack([boxes, kinds, rng.uniform(0, 1, len(boxes))]))
@@ -55,7 +56,7 @@ def test_precision_by_its_definition(seed):
     assert result.shape == (3, 10)
     assert np.isnan(result[2]).all()
     for label in range(2):
-        for number, least in enumerate(LEVELS):
+        for number, least in enumerate(IOUS):
             wanted = slow_precision(found, truth, label, least)
             assert result[label, number] == pytest.approx(wanted, abs=1e-9)
 
