@@ -7,6 +7,7 @@ SAMPLES := samples/sample_dump/maixforge/fasteners
 BOXES := samples/sample_boxes/maixforge/scattered
 PRESET ?= fast
 SECONDS ?= 60
+JOBS ?= 2
 LOCK := build/lock/bin/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate
 
 .DEFAULT_GOAL := help
@@ -34,8 +35,8 @@ board: $(VENV)/.run ## write the board's scripts to dist/board, one self-contain
 nncase: $(VENV)/.run ## install nncase 1.9 for CanMV files (needs a Python 3.7 to 3.10)
 	$(BIN)/python -m host.kmodel.canmv
 
-test: $(VENV)/.dev ## run the tests
-	$(BIN)/python -m pytest -m "not slow"
+test: $(VENV)/.dev ## run the tests (JOBS=2 of them at a time)
+	$(BIN)/python -m pytest -m "not slow" --numprocesses $(JOBS) --dist loadfile
 
 test-slow: $(VENV)/.dev ## run the tests that take minutes
 	$(BIN)/python -m pytest -m slow
