@@ -8,8 +8,6 @@ import nncase_run
 import numpy as np
 import pytest
 
-REAL = ("face", "fruit", "mask", "mnist")
-
 
 @pytest.fixture(scope="session")
 def nncase_python(root):

@@ -9,8 +9,8 @@ import struct
 import numpy as np
 import pytest
 from any_layer import BYTES, KINDS, TABLES, any_layer
-from conftest import REAL
 from random_layers import STRIDE, pictures, random_layer
+from real_names import REAL
 
 from host.kmodel import Simulator
 from host.kmodel.kpu import ConvPlan

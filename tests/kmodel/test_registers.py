@@ -5,10 +5,10 @@ from dataclasses import fields, replace
 
 import numpy as np
 import pytest
-from conftest import REAL
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from random_layers import STRIDE, descriptor
+from real_names import REAL
 
 from host.kmodel import read
 from host.kmodel.emit import conv_registers

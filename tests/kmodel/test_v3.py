@@ -5,10 +5,10 @@ from dataclasses import fields
 
 import numpy as np
 import pytest
-from conftest import REAL
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from real_names import REAL
 from small_files import classifier, one_of_each
 
 from host.errors import UserError
