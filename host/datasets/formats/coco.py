@@ -47,13 +47,7 @@ def load(folder: Path, limits: Limits = LIMITS, listing: Listing | None = None) 
     listing = listing or Listing(folder, limits)
     gather = Gather(listing)
     labels: list[str] = []
-    for path in label_files(listing):
-        gather.used.add(path)
-        try:
-            found = listing.json(path, *_WORDS)
-        except Unreadable as error:
-            gather.refuse(path, error)
-            continue
+    for path, found in gather.jsons(label_files(listing), _WORDS):
         labels += _read(gather, path, found)
     gather.tell_unlisted()
     return gather.dataset(list(dict.fromkeys(labels)), strict=True)

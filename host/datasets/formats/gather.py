@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from ...errors import Finding, Severity, UserError
 from ..dataset import Box, Dataset, Sample, Split
@@ -89,6 +90,19 @@ class Gather:
             self._notes[code].append((path, detail))
         if needed:
             self._needed[code] = needed
+
+    def jsons(
+        self, paths: Iterable[str], words: Sequence[bytes]
+    ) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Give each label file that can be read, and what it holds (see `Listing.json`)."""
+        for path in paths:
+            self.used.add(path)
+            try:
+                found = self.listing.json(path, *words)
+            except Unreadable as error:
+                self.refuse(path, error)
+                continue
+            yield path, found
 
     def refuse(self, path: str, error: Unreadable, picture: str | None = None) -> None:
         """Remember that the label file `path` was not taken; its picture is left out, too."""

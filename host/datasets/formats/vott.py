@@ -54,13 +54,7 @@ def load(folder: Path, limits: Limits = LIMITS, listing: Listing | None = None) 
     gather = Gather(listing)
     files = json_files(listing)
     labels: list[str] = []
-    for path in files:
-        gather.used.add(path)
-        try:
-            found = listing.json(path, *_WORDS)
-        except Unreadable as error:
-            gather.refuse(path, error)
-            continue
+    for path, found in gather.jsons(files, _WORDS):
         assets = found.get("assets", {path: found})
         for key, one in assets.items():
             if not _read_asset(gather, path, one):
