@@ -154,6 +154,12 @@ _MACHINE_CODE: dict[str, Message] = {
         _CODE_NEEDED,
         N_("Compare it with the board group by group, or scan its QR code."),
     ),
+    "machine_code_burnt": Message(
+        N_("This machine code names a board whose key is burnt in; the key is not in the code."),
+        N_("the code of a burnt key, which is not among the keys here"),
+        N_("the key, from the computer that burnt it"),
+        N_("Export the key there and import it here, with maixforge keys."),
+    ),
 }
 
 MESSAGES: dict[str, Message] = {**_FIRMWARE, **_PACKAGE, **_MACHINE_CODE}
