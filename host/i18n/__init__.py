@@ -52,12 +52,13 @@ def catalogue() -> dict[str, Message]:
         emulator,
         jobs,
         kmodel,
+        sealing,
         trainer,
         web,
     )
 
     merged: dict[str, Message] = {}
-    for room in (board, boxes, datasets, deploy, emulator, jobs, kmodel, trainer, web):
+    for room in (board, boxes, datasets, deploy, emulator, jobs, kmodel, sealing, trainer, web):
         for code, message in room.MESSAGES.items():
             if code in merged:
                 raise ValueError(f"message code {code} is defined twice")
