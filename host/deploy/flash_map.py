@@ -1,5 +1,8 @@
 """Where things lie in a K210 board's 16 MB flash under MaixPy. All figures are bytes."""
 
+FLASH_BYTES = 16 << 20
+"""All boards that are known carry this much."""
+
 FIRMWARE_ADDRESS = 0
 MODEL_ADDRESS = 0x300000
 """Where Sipeed's examples and tools put a model; MaixPy itself reads any address."""

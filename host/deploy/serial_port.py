@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import serial
 from mpremote.transport import TransportError, TransportExecError
@@ -18,7 +19,17 @@ from serial.tools import list_ports
 
 from ..errors import UserError
 
-__all__ = ["BAUD", "Port", "SerialTransport", "TransportExecError", "connected", "find", "ports"]
+__all__ = [
+    "BAUD",
+    "Port",
+    "SerialTransport",
+    "TransportExecError",
+    "connected",
+    "explained",
+    "find",
+    "ports",
+    "require_free",
+]
 
 BAUD = 115200
 BRIDGES = {
@@ -120,14 +131,42 @@ def connected(port: str) -> Iterator[Link]:
 def _open(port: str) -> Link:
     try:
         return Link(port)
-    except serial.SerialException as error:
-        number = error.errno or getattr(error.__context__, "errno", None)
-        raise _explained(port, number, str(error)) from error
     except (OSError, ValueError) as error:
-        raise _explained(port, getattr(error, "errno", None), str(error)) from error
+        raise explained(port, error) from error
 
 
-def _explained(port: str, number: int | None, reason: str) -> UserError:
+def require_free(port: str) -> None:
+    """Do nothing when `port` can be opened and, as far as can be told, nobody else has it open.
+
+    Raises:
+        UserError: `port_missing`, `port_forbidden`, `port_busy`, `port_unusable`.
+    """
+    link = _open(port)
+    link.serial.close()
+    others = _holders(port)
+    if others:
+        raise UserError("port_busy", port, reason=", ".join(others))
+
+
+def _holders(port: str) -> list[str]:
+    """Return the other programs that have the port open, where Linux lets us see that.
+
+    Most serial terminals do not lock the port there: both would get a part of the bytes.
+    """
+    here, found = Path(port).resolve(), []
+    for handle in Path("/proc").glob("[0-9]*/fd/*"):
+        process = handle.parents[1]
+        with contextlib.suppress(OSError):
+            if process.name != str(os.getpid()) and handle.readlink() == here:
+                name = (process / "comm").read_text().strip()
+                found.append(f"{name} (pid {process.name})")
+    return sorted(set(found))
+
+
+def explained(port: str, error: Exception) -> UserError:
+    """Return why a port could not be opened, as an error for people."""
+    reason = str(error)
+    number = getattr(error, "errno", None) or getattr(error.__context__, "errno", None)
     if number == errno.ENOENT or (number is None and "FileNotFound" in reason):
         return UserError("port_missing", port, found=", ".join(o.name for o in ports()) or "-")
     if number == errno.EBUSY or "exclusively lock" in reason:

@@ -50,7 +50,9 @@ def catalogue() -> dict[str, Message]:
         datasets,
         deploy,
         emulator,
+        flashing,
         jobs,
+        keys,
         kmodel,
         sealing,
         trainer,
@@ -58,7 +60,8 @@ def catalogue() -> dict[str, Message]:
     )
 
     merged: dict[str, Message] = {}
-    for room in (board, boxes, datasets, deploy, emulator, jobs, kmodel, sealing, trainer, web):
+    rooms = (board, boxes, datasets, deploy, emulator, flashing, jobs, kmodel, sealing, trainer, web)
+    for room in rooms:
         for code, message in room.MESSAGES.items():
             if code in merged:
                 raise ValueError(f"message code {code} is defined twice")

@@ -74,7 +74,7 @@ def test_kflash_writes_what_the_package_holds(make, tmp_path, firmware_file, mon
     pack = make()
     port = flash(kfpkg.build(pack, tmp_path / "pets.kfpkg", firmware_file), monkeypatch)
     assert port.rebooted
-    memory, image = port.flash(), firmware_file.read_bytes()
+    memory, image = port.written(), firmware_file.read_bytes()
     head = b"\x02" + struct.pack("<I", len(image)) + image
     assert memory.startswith(head + hashlib.sha256(head).digest())
     assert memory[0x300000:] == pack.kmodel.read_bytes()
@@ -86,7 +86,7 @@ def test_kflash_writes_the_model_alone(make, tmp_path, monkeypatch):
     pack = make()
     port = flash(kfpkg.build(pack, tmp_path / "pets.kfpkg"), monkeypatch)
     assert min(address for address, _ in port.writes) == 0x300000
-    assert port.flash()[0x300000:] == pack.kmodel.read_bytes()
+    assert port.written()[0x300000:] == pack.kmodel.read_bytes()
 
 
 def test_equal_input_gives_equal_bytes(make, tmp_path, firmware_file):
