@@ -41,10 +41,14 @@ def sync_tree(folder: Path) -> None:
 
 
 @contextmanager
-def atomic_path(path: Path) -> Iterator[Path]:
+def atomic_path(path: Path, *, mode: int = 0o644, replace: bool = True) -> Iterator[Path]:
     """Yield a temporary path beside `path`; when the block ends well it is synced and renamed.
 
-    When the block fails nothing is left behind and an older `path` stays as it was.
+    When the block fails nothing is left behind and an older `path` stays as it was. The temporary
+    file is the owner's alone (0600) until it is whole and gets `mode`.
+
+    Raises:
+        FileExistsError: `path` exists and `replace` is false.
     """
     try:
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
@@ -56,16 +60,19 @@ def atomic_path(path: Path) -> Iterator[Path]:
         yield temporary
         with temporary.open("rb+") as written:
             os.fsync(written.fileno())
-        temporary.chmod(0o644)
-        temporary.replace(path)
+        temporary.chmod(mode)
+        if replace:
+            temporary.replace(path)
+        else:
+            os.link(temporary, path)  # fails where a rename would take the older file's place
         sync_folder(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def atomic_write(path: Path, data: bytes) -> None:
-    """Write `data` to `path` whole or not at all."""
-    with atomic_path(path) as temporary:
+def atomic_write(path: Path, data: bytes, *, mode: int = 0o644, replace: bool = True) -> None:
+    """Write `data` to `path` whole or not at all; see `atomic_path`."""
+    with atomic_path(path, mode=mode, replace=replace) as temporary:
         temporary.write_bytes(data)
 
 

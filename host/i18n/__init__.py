@@ -60,7 +60,10 @@ def catalogue() -> dict[str, Message]:
     )
 
     merged: dict[str, Message] = {}
-    rooms = (board, boxes, datasets, deploy, emulator, flashing, jobs, kmodel, sealing, trainer, web)
+    rooms = (
+        board, boxes, datasets, deploy, emulator, flashing, jobs, keys, kmodel, sealing, trainer,
+        web,
+    )  # fmt: skip
     for room in rooms:
         for code, message in room.MESSAGES.items():
             if code in merged:
