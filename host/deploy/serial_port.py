@@ -27,6 +27,7 @@ __all__ = [
     "connected",
     "explained",
     "find",
+    "opened",
     "ports",
     "require_free",
 ]
@@ -126,6 +127,22 @@ def connected(port: str) -> Iterator[Link]:
     finally:
         with contextlib.suppress(OSError, serial.SerialException):
             link.serial.close()  # not Link.close, which moves the lines again
+
+
+@contextmanager
+def opened(port: str) -> Iterator[serial.Serial]:
+    """Yield the port itself at 115200 baud, DTR and RTS off; no REPL is looked for.
+
+    Raises:
+        UserError: `port_missing`, `port_forbidden`, `port_busy`, `port_unusable`.
+    """
+    line = _open(port).serial
+    line.timeout = 1
+    try:
+        yield line
+    finally:
+        with contextlib.suppress(OSError):
+            line.close()
 
 
 def _open(port: str) -> Link:
