@@ -11,7 +11,7 @@ JOBS ?= 2
 LOCK := build/lock/bin/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo demo-detect board nncase test test-slow fuzz lint bench translations lock clean
+.PHONY: help setup run demo demo-detect board keygen nncase test test-slow fuzz lint bench translations lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ demo-detect: $(VENV)/.run ## the same for the sample pictures with boxes: a dete
 
 board: $(VENV)/.run ## write the board's scripts to dist/board, one self-contained file each
 	$(BIN)/python -m host.deploy.board dist/board
+
+keygen: ## build the program that burns keys (needs gcc-riscv64-unknown-elf)
+	$(MAKE) -C firmware/keygen
 
 nncase: $(VENV)/.run ## install nncase 1.9 for CanMV files (needs a Python 3.7 to 3.10)
 	$(BIN)/python -m host.kmodel.canmv

@@ -11,8 +11,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 NOT_OURS = {".git", ".venv", "build", "dist", "out", "data", "node_modules"}
-TARGETS = ["help", "setup", "run", "demo", "demo-detect", "board", "nncase", "test", "test-slow"]
-TARGETS += ["fuzz", "lint", "bench", "translations", "lock", "clean"]
+TARGETS = ["help", "setup", "run", "demo", "demo-detect", "board", "keygen", "nncase", "test"]
+TARGETS += ["test-slow", "fuzz", "lint", "bench", "translations", "lock", "clean"]
 LINES_MAX = 400
 LOCKS = ("run", "dev", "nncase")
 

@@ -7,6 +7,9 @@ import struct
 import time
 from collections.abc import Callable
 
+from Crypto.Cipher import AES
+
+from .aes import Aes
 from .camera import Dvp, I2c
 from .core_local import Clint, Plic
 from .crypto import Sha256
@@ -15,7 +18,7 @@ from .dmac import Dmac
 from .hart import Hart, patched
 from .kpu import Kpu
 from .memory import RAM, Memory
-from .otp import Otp
+from .otp import CIPHER_OFF, PINNED, Otp
 from .plain import (
     Fft,
     Fpioa,
@@ -39,6 +42,10 @@ INSTRUCTIONS_A_TICK = 50
 POLLED_CYCLES = 4000
 """A read of the cycle counter costs this many cycles, so that busy waits end soon."""
 MAX_FIRMWARE = 6 << 20
+ENCRYPTED = 1
+"""Bit of a firmware image's first byte."""
+PINNED_SHA256 = slice(0x3DB0, 0x3DD0)
+"""Where the OTP has the SHA-256 of the only image that may start."""
 LINE_OF = {"UART1": 11, "UART2": 12, "UART3": 13, "DVP": 24, "KPU": 25, "DMA0": 27, "UARTHS": 33}
 
 
@@ -54,6 +61,7 @@ class Chip:
         self.current: Hart | None = None
         self.clint, self.plic, self.sysctl = Clint(self), Plic(self), Sysctl(self)
         self.uarths, self.dmac, self.kpu, self.otp = Uarths(self), Dmac(self), Kpu(self), Otp(self)
+        self.aes = Aes(self)
         self.gpiohs, self.fpioa, self.dvp = Gpiohs(self), Fpioa(self), Dvp(self)
         self.spi = {
             number: Spi(self, number, base)
@@ -63,7 +71,7 @@ class Chip:
         self.i2c = [I2c(self, number) for number in range(3)]
         self.devices: list[Device] = [
             self.clint, self.plic, self.sysctl, self.uarths, self.dmac, self.kpu, self.otp,
-            self.gpiohs, self.fpioa, self.dvp, *self.spi.values(), *self.uart, *self.i2c,
+            self.aes, self.gpiohs, self.fpioa, self.dvp, *self.spi.values(), *self.uart, *self.i2c,
             Gpio(self), Rtc(self), Fft(self), SpiSlave(self), Sha256(self),
             *(I2s(self, f"I2S{n}", 0x50250000 + 0x10000 * n) for n in range(3)),
             *(Timer(self, n) for n in range(3)),
@@ -137,18 +145,27 @@ class Chip:
         self.memory.write(address, patched(code))
 
     def boot_flash(self) -> None:
-        """Do what the boot ROM does: check the image in the flash and copy it to the RAM.
+        """Do what the boot ROM does: check the image in the flash, decrypt it, copy it to the RAM.
+
+        As laanwj's notes on the ROM have it: the SHA-256 is that of the image as it is stored;
+        function bit 9 pins it to one value, function bit 8 turns decryption off.
 
         Raises:
-            AssertionError: the flash holds no plain image whose SHA-256 is right.
+            AssertionError: the ROM would not start what the flash holds.
         """
         flash = self.flash.bytes
         flags, size = struct.unpack_from("<BI", flash)
-        assert not flags & 1, "the firmware is encrypted"
         assert size <= MAX_FIRMWARE, "the flash holds no firmware"
+        payload = bytes(flash[5 : 5 + size])
+        stored = bytes(flash[5 + size : 37 + size])
+        if self.otp.is_set(PINNED):
+            assert stored == self.otp.bytes[PINNED_SHA256], "the chip is pinned to other firmware"
         digest = hashlib.sha256(bytes(flash[: 5 + size])).digest()
-        assert digest == bytes(flash[5 + size : 37 + size]), "the firmware's SHA-256 is wrong"
-        self.load(bytes(flash[5 : 5 + size]))
+        assert digest == stored, "the firmware's SHA-256 is wrong"
+        if flags & ENCRYPTED and not self.otp.is_set(CIPHER_OFF):
+            assert size % AES.block_size == 0, "the firmware is no whole number of AES blocks"
+            payload = AES.new(self.otp.slot, AES.MODE_CBC, bytes(16)).decrypt(payload)
+        self.load(payload)
 
     def step(self) -> None:
         """Give each hart a slice."""

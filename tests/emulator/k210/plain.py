@@ -12,11 +12,17 @@ OF_I2S_CHANNEL = (
     "left", "right", "rer", "ter", "rcr", "tcr", "isr", "imr", "ror", "tor", "rfcr", "tfcr",
     "rff", "tff",
 )  # fmt: skip
-CLOCKS_STABLE = 0x00030303  # PLL0, PLL1 and PLL2 are locked
+CRYSTAL = 26_000_000
+PLL_RESET, PLL_POWER, PLL_OUT = 1 << 20, 1 << 21, 1 << 25
+PLL0_AT_RESET = 59 << 4 | 1 << 10 | 59 << 14 | PLL_POWER | PLL_OUT  # 780 MHz, as Linux has it
+AES_RESET = 1 << 19
 
 
 class Sysctl(Device):
-    """Clocks and resets. Clocks do not change the speed of the harts."""
+    """Clocks and resets. Clocks do not change the speed of the harts.
+
+    A PLL is locked while it has power and is out of reset, unless `plls_lock` is False.
+    """
 
     NAME, BASE = "SYSCTL", 0x50440000
     REGISTERS = registers(
@@ -27,10 +33,39 @@ class Sysctl(Device):
 
     def __init__(self, chip) -> None:
         super().__init__(chip)
-        self.values.update(git_id=0x36A2F3C8, clk_freq=26000000, reset_status=1)
+        self.plls_lock = True
+        self.values.update(
+            git_id=0x36A2F3C8, clk_freq=CRYSTAL, reset_status=1, pll0=PLL0_AT_RESET,
+            clk_sel0=1 | 1 << 3 | 1 << 6 | 1 << 9,
+        )  # fmt: skip
 
     def read_pll_lock(self) -> int:
-        return CLOCKS_STABLE
+        locked = 0
+        for number in range(3):
+            state = self.values[f"pll{number}"] & (PLL_RESET | PLL_POWER)
+            locked |= (3 if state == PLL_POWER and self.plls_lock else 0) << 8 * number
+        return locked
+
+    @property
+    def cpu_hz(self) -> int:
+        """The clock of the harts, as `sysctl_clock_get_freq` of the SDK works it out."""
+        select, pll = self.values["clk_sel0"], self.values["pll0"]
+        if not select & 1:
+            return CRYSTAL
+        if not pll & PLL_OUT or not self.read_pll_lock() & 3:
+            raise AssertionError("the harts run on a PLL that gives no clock")
+        rate = CRYSTAL * ((pll >> 4 & 63) + 1) // ((pll & 15) + 1) // ((pll >> 10 & 15) + 1)
+        return rate // (2 << (select >> 1 & 3))
+
+    @property
+    def apb1_hz(self) -> int:
+        """The clock of the bus that the OTP and the AES engine are on."""
+        return self.cpu_hz // ((self.values["clk_sel0"] >> 6 & 7) + 1)
+
+    def write_peri_reset(self, value: int) -> None:
+        self.values["peri_reset"] = value
+        if value & AES_RESET:
+            self.chip.aes.reset()
 
     def write_soft_reset(self, value: int) -> None:
         if value & 1:

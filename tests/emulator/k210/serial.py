@@ -33,6 +33,11 @@ class Uarths(Device):
         self.received.extend(data)
         self.chip.lines_changed = True
 
+    @property
+    def baud(self) -> float:
+        """Bits a second, as the divider and the clock of the harts make them."""
+        return self.chip.sysctl.cpu_hz / (self.values["div"] + 1)
+
     def read_txdata(self) -> int:
         return 0  # never full
 
