@@ -16,6 +16,8 @@ import click
 from . import __version__, config
 from .cli_board import board, card, collector
 from .cli_data import convert
+from .cli_flash import doctor, flash
+from .cli_keys import keygen, keys
 from .cli_kmodel import kmodel
 from .cli_sim import sim
 from .command import (
@@ -260,7 +262,11 @@ main.add_command(kmodel)
 main.add_command(collector)
 main.add_command(card)
 main.add_command(board)
+main.add_command(flash)
+main.add_command(doctor)
 main.add_command(sim)
+main.add_command(keygen)
+main.add_command(keys)
 
 
 @main.command()

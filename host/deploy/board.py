@@ -29,6 +29,8 @@ BOARD_DIR = Path(__file__).resolve().parents[2] / "board"
 
 KIT_IMPORT = re.compile(r"from kit\.([a-z_]+) import ([A-Za-z0-9_, ]+)")
 SETTINGS_NAME = "SETTINGS"
+SEALED = {"load_plain": "load_sealed"}
+"""What `render` takes for a package whose model is sealed."""
 
 
 def literal(value: Any) -> str:
@@ -65,13 +67,17 @@ def settings(script: str) -> dict[str, Any]:
     return ast.literal_eval(node.value)
 
 
-def render(script: str, values: Mapping[str, Any]) -> bytes:
+def render(
+    script: str, values: Mapping[str, Any], instead: Mapping[str, str] | None = None
+) -> bytes:
     """Return the board script `script` as one self-contained ASCII file.
 
     Args:
         script: name of a file in `board/` without ".py", e.g. "run_classify" or
             "keygen/machine_code".
         values: settings that differ from the script's defaults.
+        instead: pieces of the kit that stand for others which define the same names, e.g.
+            `SEALED`.
 
     The result depends on the arguments and the project's files only.
 
@@ -84,7 +90,7 @@ def render(script: str, values: Mapping[str, Any]) -> bytes:
     unknown = sorted(set(merged) - set(settings(script)))
     if unknown:
         raise KeyError(f"{script} has no setting {', '.join(unknown)}")
-    lines = list(_inlined(f"{script}.py", set()))
+    lines = list(_inlined(f"{script}.py", set(), instead or {}))
     _refuse_name_clashes(lines)
     lines = _without_unused(lines)
     text = _with_map(_with_settings("\n".join(text for text, _ in lines), merged), lines)
@@ -97,7 +103,9 @@ def _source(name: str) -> str:
     return (BOARD_DIR / name).read_text(encoding="ascii")
 
 
-def _inlined(name: str, done: set[str]) -> Iterator[tuple[str, str]]:
+def _inlined(
+    name: str, done: set[str], instead: Mapping[str, str]
+) -> Iterator[tuple[str, str]]:
     """Yield (line, the file it is from) of the file `name` with its kit imports replaced."""
     done.add(name)
     for line in _lines(name):
@@ -105,13 +113,13 @@ def _inlined(name: str, done: set[str]) -> Iterator[tuple[str, str]]:
         if not wanted:
             yield line, name
             continue
-        piece = f"kit/{wanted[1]}.py"
+        piece = f"kit/{instead.get(wanted[1], wanted[1])}.py"
         missing = set(re.split(r"[ ,]+", wanted[2])) - _top_level_names(_source(piece))
         if missing:
             raise ValueError(f"{piece} has no {', '.join(sorted(missing))}")
         if piece not in done:
             yield f"# ---- {piece}", piece
-            yield from _inlined(piece, done)
+            yield from _inlined(piece, done, instead)
             yield f"# ---- end of {piece}", piece
 
 

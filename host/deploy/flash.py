@@ -31,14 +31,17 @@ BOARDS = {
     "go": "goE",
     "go_old": "goD",
     "maixduino": "maixduino",
-    "m5stickv": "goE",
     "cube": "goE",
     "amigo": "goE",
+    "m5stickv": "goE",
+    "unitv": "goE",
+    "yahboom": "goE",
     "kd233": "kd233",
     "trainer": "trainer",
 }
-"""Our names of boards, and what kflash calls the way their reset and BOOT lines are wired. "" lets
-kflash try three wirings in turn."""
+"""Our names of boards, and kflash's for how their RESET and BOOT hang on the serial chip. Sources:
+kflash's README (Go with old and new firmware of its debugger, KD233, trainer), its board list (Dock
+is "dan"), and the instructions of the Krux project for Cube, Amigo, M5StickV, Dock and Yahboom."""
 
 FAST, SLOW = 1_500_000, serial_port.BAUD
 SILENCE = 20.0
@@ -124,6 +127,17 @@ def run_in_ram(port: str, image: bytes, board: str = "") -> Iterator[serial.Seri
         yield opened
     finally:
         opened.close()
+
+
+def wiring(board: str) -> str | None:
+    """Return kflash's name for the wiring of a board; None for "": it tries three in turn.
+
+    Raises:
+        UserError: `flash_board_unknown`.
+    """
+    if board not in ("", *BOARDS, *BOARDS.values()):
+        raise UserError("flash_board_unknown", board, names=", ".join(BOARDS))
+    return BOARDS.get(board, board) or None
 
 
 class _SilentError(Exception):
@@ -273,7 +287,7 @@ def _process(watch: _Watch, port: str, board: str, values: dict[str, Any]) -> No
             watch.process(
                 terminal=False,
                 dev=port,
-                board=BOARDS[board] if board else None,
+                board=wiring(board),
                 callback=watch.moved,
                 noansi=True,
                 terminal_size=(80, 24),

@@ -6,18 +6,18 @@ It gets a kfpkg that `write_kfpkg` makes of the parts that were checked here.
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import json
 import re
-import struct
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..errors import Finding, UserError
 from ..files import write_zip
+from . import firmware_image
 from .firmware import BANNER
 from .flash_map import (
     FILES_ADDRESS,
@@ -29,10 +29,6 @@ from .flash_map import (
 )
 from .kfpkg import FLASH_LIST, flash_list
 
-DIO = 2
-"""Bit 1 of the first byte in the flash: the boot ROM reads on with two data lines. kflash sets it
-by default."""
-ENCRYPTED = 1
 PARTS_MAX, LIST_BYTES_MAX = 32, 64 << 10
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+ -]{0,99}")
 KMODELS = (b"\x03\0\0\0", b"LDMK", b"\x13\x27\0\0", b"LDMS", b"LDME")
@@ -54,7 +50,7 @@ class Part:
     @property
     def flashed(self) -> bytes:
         """The bytes as they will lie in the flash."""
-        return with_header(self.data) if self.header else self.data
+        return firmware_image.plain(self.data) if self.header else self.data
 
     @property
     def end(self) -> int:
@@ -76,12 +72,6 @@ class FlashFile:
         return sum(len(part.flashed) for part in self.parts)
 
 
-def with_header(payload: bytes, flags: int = DIO) -> bytes:
-    """Return a boot image: flags, u32 length, payload, SHA-256 of all that."""
-    data = struct.pack("<BI", flags, len(payload)) + payload
-    return data + hashlib.sha256(data).digest()
-
-
 def read(path: Path) -> FlashFile:
     """Read a kfpkg, a firmware (.bin), a kmodel or a sealed model.
 
@@ -99,13 +89,27 @@ def read(path: Path) -> FlashFile:
         data = path.read_bytes()
     except OSError as error:
         raise UserError("flash_file_missing", path.name, reason=error.strerror or "") from error
-    if data.startswith(b"PK\x03\x04"):
-        parts = _read_kfpkg(path)
-    else:
-        parts = [_single(path, data)]
-    parts.sort(key=lambda part: part.address)
+    found = _read_kfpkg(path) if data.startswith(b"PK\x03\x04") else [_single(path, data)]
+    parts = sorted(found, key=lambda part: part.address)
     _check(path.name, parts)
     return FlashFile(path.name, tuple(parts), tuple(_warnings(parts)))
+
+
+def encrypted(file: FlashFile, key: bytes) -> FlashFile:
+    """Return `file` with its firmware encrypted for the board that has `key` in its fuses.
+
+    Raises:
+        UserError: `flash_nothing_to_encrypt`: no plain firmware in it.
+    """
+    firmware = file.parts[0]
+    if firmware.address != FIRMWARE_ADDRESS or firmware_image.is_encrypted(firmware.flashed):
+        raise UserError("flash_nothing_to_encrypt", file.name)
+    image = firmware.flashed
+    code = image[5 : 5 + firmware_image.length(image)]
+    sealed = Part(firmware.name, FIRMWARE_ADDRESS, firmware_image.encrypted(code, key))
+    parts = (sealed, *file.parts[1:])
+    _check(file.name, parts)
+    return FlashFile(file.name, parts, tuple(_warnings(parts)))
 
 
 def write_kfpkg(file: FlashFile, out: Path) -> None:
@@ -121,18 +125,6 @@ def write_kfpkg(file: FlashFile, out: Path) -> None:
     write_zip(out, {**members, FLASH_LIST: flash_list(entries)}, compress=False)
 
 
-def is_boot_image(data: bytes) -> bool:
-    """Tell whether data begins with a header whose length and SHA-256 are right."""
-    size = _length(data)
-    return 0 < size <= len(data) - HEADER_BYTES and data.startswith(
-        with_header(data[5 : 5 + size], data[0])
-    )
-
-
-def _length(data: bytes) -> int:
-    return struct.unpack_from("<I", data, 1)[0] if len(data) > HEADER_BYTES else 0
-
-
 def _single(path: Path, data: bytes) -> Part:
     name = path.name if NAME.fullmatch(path.name) else "file.bin"
     suffix = path.suffix.lower()
@@ -142,8 +134,8 @@ def _single(path: Path, data: bytes) -> Part:
         raise UserError("flash_file_damaged", path.name, reason=f"{data[:4].hex(' ')} ...")
     if data.startswith(b"\x7fELF") or suffix != ".bin":
         raise UserError("flash_file_kind", path.name)
-    if _length(data) == len(data) - HEADER_BYTES:
-        if not is_boot_image(data):
+    if firmware_image.length(data) == len(data) - HEADER_BYTES:
+        if not firmware_image.is_image(data):
             raise UserError("flash_file_damaged", path.name, reason="SHA-256")
         return Part(name, FIRMWARE_ADDRESS, data)
     return Part(name, FIRMWARE_ADDRESS, data, header=True)
@@ -202,26 +194,30 @@ def _unusable(path: Path, reason: str) -> UserError:
     return UserError("flash_list_unusable", path.name, reason=reason)
 
 
-def _check(name: str, parts: list[Part]) -> None:
+def _check(name: str, parts: Sequence[Part]) -> None:
     for part in parts:
         if not part.data:
             raise UserError("flash_file_damaged", part.name, reason="0 bytes")
         if part.address < 0 or part.end > FLASH_BYTES:
             raise UserError("flash_too_large", part.name, end=f"{part.end:,}")
-        if part.address == FIRMWARE_ADDRESS and not part.header and not is_boot_image(part.data):
+        if (
+            part.address == FIRMWARE_ADDRESS
+            and not part.header
+            and not firmware_image.is_image(part.data)
+        ):
             raise UserError("flash_not_bootable", part.name)
     for one, other in itertools.pairwise(parts):
         if other.address < one.end:
             raise UserError("flash_overlap", name, first=one.name, second=other.name)
 
 
-def _warnings(parts: list[Part]) -> list[Finding]:
+def _warnings(parts: Sequence[Part]) -> list[Finding]:
     """Return what a person should know before these parts are written."""
     found = []
     for part in parts:
         where = {"first": f"{part.address:#x}", "end": f"{part.end - 1:#x}"}
         image = part.flashed if part.address == FIRMWARE_ADDRESS else b""
-        if image and image[0] & ENCRYPTED:
+        if image and firmware_image.is_encrypted(image):
             found.append(Finding("flash_encrypted", part.name, "warning"))
         elif image and not BANNER.search(image):
             found.append(Finding("flash_no_maixpy", part.name, "warning"))

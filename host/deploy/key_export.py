@@ -20,6 +20,7 @@ import secrets
 import struct
 import unicodedata
 from collections.abc import Sequence
+from pathlib import Path
 
 from Crypto.Cipher import ChaCha20_Poly1305
 
@@ -79,6 +80,19 @@ def unseal(data: bytes, passphrase: str) -> list[StoredKey]:
     except (ValueError, KeyError, TypeError, AttributeError):
         raise UserError("key_file_damaged") from None
     return keys
+
+
+def read(path: Path) -> bytes:
+    """Return a file's bytes for `unseal` after `check`, so that nobody is asked in vain.
+
+    Raises:
+        UserError: what `check` raises.
+    """
+    if path.stat().st_size > BYTES_MAX:
+        raise UserError("key_file_unknown")
+    data = path.read_bytes()
+    check(data)
+    return data
 
 
 def check(data: bytes) -> tuple[int, bytes, bytes]:

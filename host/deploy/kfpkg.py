@@ -14,6 +14,7 @@ from pathlib import Path
 from ..errors import UserError
 from ..files import write_zip
 from . import firmware as builds
+from . import firmware_image
 from .flash_map import FIRMWARE_ADDRESS, MODEL_ADDRESS
 from .package import KMODEL, Package, require_fit
 
@@ -21,11 +22,15 @@ FLASH_LIST = "flash-list.json"
 FIRMWARE = "firmware.bin"
 
 
-def build(package: Package, out: Path, firmware: Path | None = None) -> Path:
+def build(
+    package: Package, out: Path, firmware: Path | None = None, key: bytes | None = None
+) -> Path:
     """Write the kfpkg of `package` to `out` (whole or not at all) and return `out`.
 
     The model goes to 0x300000. `firmware`, a plain MaixPy image, goes to 0; the flashing tool
-    puts the K210's header and hash around it. Equal input gives equal bytes.
+    puts the K210's header and hash around it. With `key`, the 16 bytes in one board's fuses, it
+    is encrypted for that board and the header comes from here: the tools encrypt nothing of a
+    kfpkg. Equal input gives equal bytes.
 
     Raises:
         UserError: `kfpkg_suffix` (the tools know the format by its name), the model does not
@@ -37,8 +42,10 @@ def build(package: Package, out: Path, firmware: Path | None = None) -> Path:
     members: dict[str, bytes | Path] = {KMODEL: package.kmodel}
     files = [_entry(MODEL_ADDRESS, KMODEL, prefix=False)]
     if firmware is not None:
-        members[FIRMWARE] = builds.identify(firmware).path
-        files.insert(0, _entry(FIRMWARE_ADDRESS, FIRMWARE, prefix=True))
+        members[FIRMWARE] = path = builds.identify(firmware).path
+        if key is not None:
+            members[FIRMWARE] = firmware_image.encrypted(path.read_bytes(), key)
+        files.insert(0, _entry(FIRMWARE_ADDRESS, FIRMWARE, prefix=key is None))
     members[FLASH_LIST] = flash_list(files)
     write_zip(out, members)
     return out

@@ -17,7 +17,7 @@ from mpremote.transport import TransportError, TransportExecError
 from mpremote.transport_serial import SerialTransport
 from serial.tools import list_ports
 
-from ..errors import UserError
+from ..errors import Finding, UserError
 
 __all__ = [
     "BAUD",
@@ -30,6 +30,7 @@ __all__ = [
     "opened",
     "ports",
     "require_free",
+    "trouble",
 ]
 
 BAUD = 115200
@@ -163,6 +164,16 @@ def require_free(port: str) -> None:
     others = _holders(port)
     if others:
         raise UserError("port_busy", port, reason=", ".join(others))
+
+
+def trouble(port: str) -> Finding | None:
+    """Return what is in the way of opening `port`, without opening it (that may reset a board)."""
+    if os.name != "nt" and not os.access(port, os.R_OK | os.W_OK):
+        return Finding("port_forbidden", port, params={"reason": os.strerror(errno.EACCES)})
+    others = _holders(port)
+    if others:
+        return Finding("port_busy", port, "warning", {"reason": ", ".join(others)})
+    return None
 
 
 def _holders(port: str) -> list[str]:

@@ -154,4 +154,106 @@ _WRITE: dict[str, Message] = {
     ),
 }
 
-MESSAGES: dict[str, Message] = {**_FILE, **_WRITE}
+_VERIFY: dict[str, Message] = {
+    "flash_differs": Message(
+        N_("The flash holds something else than was written."),
+        N_("{names}; the first difference in {name}, in the 16 KiB from {address} on"),
+        "",
+        N_(
+            "Flash it again with --slow. The same place a second time means a worn flash; a place "
+            "in 0xd00000 and above is the board's own."
+        ),
+    ),
+    "flash_unverified": Message(
+        N_("It was written, but it could not be read back: nothing is known about the contents."),
+        _REASON,
+        N_("a board on which MaixPy v1 runs, of December 2020 or newer"),
+        N_(
+            "Press RESET and look whether the board starts. Reading back needs MaixPy with "
+            "Maix.utils.flash_read; other firmware cannot be asked."
+        ),
+    ),
+}
+
+_ENCRYPT: dict[str, Message] = {
+    "flash_nothing_to_encrypt": Message(
+        N_("There is no plain firmware in this file that could be encrypted."),
+        "",
+        N_("a firmware .bin, or a kfpkg with one at address 0"),
+        N_("Models are sealed in another way, see docs/sealing.md."),
+    ),
+    "firmware_key_bound": Message(
+        N_("The firmware can be encrypted only for a board with a burnt key."),
+        N_("{path} is bound by its number; nothing is in its fuses"),
+        "",
+        N_("A board with empty fuses would not start it. Leave --encrypt out."),
+    ),
+    "firmware_key_pending": Message(
+        N_("It is not known yet whether this board's key is in its fuses."),
+        "{path}",
+        N_("a board that has answered with its key"),
+        N_("Finish it first: maixforge keygen shows where it stands."),
+    ),
+}
+
+_DOCTOR: dict[str, Message] = {
+    "doctor_python": Message(
+        N_("This Python is not one that MaixForge runs on."),
+        N_("Python {found}"),
+        "Python 3.11, 3.12",
+        N_("make setup PYTHON=/path/to/python3.11"),
+    ),
+    "doctor_packages": Message(
+        N_("Libraries are missing or of another version."),
+        "{names}",
+        "",
+        N_("Run `make setup` in MaixForge's folder."),
+    ),
+    "doctor_avx": Message(
+        N_("This processor has no AVX, which TensorFlow needs."),
+        "",
+        "",
+        N_(
+            'Training ends with "Illegal instruction". In a virtual machine choose the CPU type '
+            "host; else train on another computer."
+        ),
+    ),
+    "doctor_disk": Message(
+        N_("There is little room on the disk."),
+        "{found}",
+        N_("at least {needed}"),
+        N_("Delete old jobs, or set MAIXFORGE_DATA to a folder on another disk."),
+    ),
+    "doctor_data_folder": Message(
+        N_("The data folder cannot be written."),
+        "",
+        "",
+        N_("Set MAIXFORGE_DATA to a folder of yours, or mend its rights."),
+    ),
+    "doctor_memory": Message(
+        N_("There is little memory free."),
+        "{found}",
+        N_("at least {needed}"),
+        N_("Close other programs; train with fewer pictures or a smaller network."),
+    ),
+    "doctor_no_firmware": Message(
+        N_("There is no MaixPy firmware in the folder."),
+        "",
+        "",
+        N_("Fine when the boards have MaixPy; put Sipeed's .bin there to have it in kfpkg files."),
+    ),
+    "doctor_no_boot": Message(
+        N_("There is no boot.py on the card: a board starts nothing from it."),
+        "",
+        "",
+        N_("Write a package or a collector to it: maixforge card"),
+    ),
+    "doctor_model": Message(
+        N_("The model on the card is damaged, or is no kmodel V3."),
+        "{reason}",
+        "",
+        N_("Write the package to the card again."),
+    ),
+}
+
+MESSAGES: dict[str, Message] = {**_FILE, **_WRITE, **_VERIFY, **_ENCRYPT, **_DOCTOR}
