@@ -5,6 +5,7 @@ import struct
 
 import numpy as np
 import pytest
+from Crypto.Cipher import AES
 
 pytest.importorskip("unicorn", reason="no unicorn on this platform")
 
@@ -43,6 +44,7 @@ def test_memory_is_the_same_at_both_addresses(chip):
 
 
 def test_a_register_that_nobody_described_stops_the_run(chip):
+    chip.sysctl.values.update(clk_en_peri=0xFFFFFFFF, clk_en_cent=0xFFFFFFFF)
     known_holes = {"PLIC": 0x1FFF00, "DMAC": 0xF8, "KPU": 0x48, "FPIOA": 0x100}
     for device in chip.devices:
         hole = known_holes.get(device.name, 0xFF8)
@@ -301,21 +303,6 @@ def test_sysctl_resets_and_its_plls_are_locked(chip):
     assert chip.reset_requested
 
 
-def test_otp_reads_and_hides_the_key(chip):
-    chip.otp.bytes[0x3D90:0x3D94] = b"abcd"
-    chip.otp.bytes[0x3FF0:] = b"k" * 16
-    read = []
-    for address in (0x3D90, 0x3D93, 0x3FF0):
-        put(chip.otp, "wrg_adr_flag", 0)
-        put(chip.otp, "apb_adr", 8 * address)
-        assert get(chip.otp, "data_rdy") == 1 and get(chip.otp, "data_rdy") == 0
-        read.append((get(chip.otp, "data"), get(chip.otp, "wrg_adr_flag")))
-    assert read == [(ord("a"), 0), (ord("d"), 0), (0, 1)]
-    put(chip.otp, "mode", 1)
-    with pytest.raises(AssertionError, match="programmed"):
-        put(chip.otp, "apb_adr", 0)
-
-
 def padded(message):
     zeros = -(len(message) + 9) % 64
     return message + b"\x80" + bytes(zeros) + struct.pack(">Q", 8 * len(message))
@@ -342,3 +329,70 @@ def test_boot_rom_checks_the_firmware(chip):
     chip.flash.bytes[50] ^= 1
     with pytest.raises(AssertionError, match="SHA-256"):
         chip.boot_flash()
+
+
+@pytest.mark.parametrize("function", [None, 8])
+def test_boot_rom_decrypts_with_the_key_in_the_slot(chip, function):
+    key = bytes(range(16))
+    image = encrypted_image(b"\x13\0\0\0" * 101, key)
+    chip.flash.bytes[: len(image)] = image
+    chip.otp.bytes[0x3FF0:] = key
+    if function:  # "firmware cipher off": what is stored is started as it is
+        chip.otp.bytes[0x3FE0 + function // 4] = 3 << 2 * (function % 4)
+        chip.otp.reset()
+    chip.boot_flash()
+    assert (chip.memory.read(RAM, 404) == b"\x13\0\0\0" * 101) is (function is None)
+
+
+def test_boot_rom_knows_the_known_answer(chip):
+    # Made with kflash's own code from the bytes 00 to 27 (hex).
+    image = bytes.fromhex(
+        "0330000000279fb74a7572135e8f9b8ef6d1eee0037dfbc4e6d6fd255bc29d75359052c9eb0aa125a0f029e51d"
+        "5d212329e10389f21cb19b244bb4f21bc1d7c3f5cc2a760bc11efb6811ac1a622bedde9ad322f8d7"
+    )
+    chip.flash.bytes[: len(image)] = image
+    chip.otp.bytes[0x3FF0:] = bytes.fromhex("00112233445566778899aabbccddeeff")
+    chip.boot_flash()
+    assert chip.memory.read(RAM, 48) == bytes(range(0x28)) + bytes(8)
+
+
+def test_a_pinned_chip_starts_one_image_only(chip):
+    image = firmware_image(b"\x13\0\0\0" * 100)
+    chip.flash.bytes[: len(image)] = image
+    chip.otp.bytes[0x3FE2] = 3 << 2
+    chip.otp.reset()
+    with pytest.raises(AssertionError, match="pinned"):
+        chip.boot_flash()
+    chip.otp.bytes[0x3DB0:0x3DD0] = image[-32:]
+    chip.boot_flash()
+
+
+def encrypted_image(code, key):
+    payload = AES.new(key, AES.MODE_CBC, bytes(16)).encrypt(code + bytes(-len(code) % 16))
+    image = struct.pack("<BI", 3, len(payload)) + payload
+    return image + hashlib.sha256(image).digest()
+
+
+# Clocks
+
+
+def test_a_pll_locks_with_power_and_out_of_reset(chip):
+    sysctl = chip.sysctl
+    assert get(sysctl, "pll_lock") & 3 == 3 and sysctl.cpu_hz == 390_000_000
+    assert sysctl.apb1_hz == 195_000_000
+    with pytest.raises(AssertionError, match="no clock"):
+        put(sysctl, "pll0", 0)
+        _ = sysctl.cpu_hz
+    put(sysctl, "clk_sel0", 0)
+    assert sysctl.cpu_hz == 26_000_000
+    put(sysctl, "pll1", 1 << 21 | 1 << 20)
+    assert get(sysctl, "pll_lock") >> 8 & 3 == 0
+    put(sysctl, "pll1", 1 << 21)
+    assert get(sysctl, "pll_lock") >> 8 & 3 == 3
+    sysctl.plls_lock = False
+    assert get(sysctl, "pll_lock") == 0
+
+
+def test_uarths_knows_its_rate(chip):
+    put(chip.uarths, "div", 3384)
+    assert abs(chip.uarths.baud - 115200) < 100
