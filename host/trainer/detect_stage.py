@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from . import runtime
 from .detect_loss import Region, region_loss
 from .detect_net import NECK, trained_layers
 from .detect_options import DetectOptions
@@ -79,11 +80,9 @@ class Stage:
         import tensorflow as tf  # noqa: PLC0415
 
         variables = [variable.value for variable in self.variables.values()]
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(variables)
-            values = self.rest(self.backbone(pixels, training=False), training=True)
-            losses = region_loss(self.region, values, boxes, labels, self.options)
-        gradients = tape.gradient(losses["loss"], variables)
+        values = self.rest(self.backbone(pixels, training=False), training=True)
+        losses = region_loss(self.region, values, boxes, labels, self.options)
+        gradients = runtime.gradients(losses["loss"], variables)
         self.optimizer.apply(gradients, list(self.variables.values()))
         count = tf.cast(self.optimizer.iterations, tf.float32)
         # An average over few steps forgets faster, or it would remember the random start.

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
+from typing import Any
 
 
 def start(seed: int) -> None:
@@ -19,6 +20,22 @@ def start(seed: int) -> None:
 
     keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()
+    # Among others it turns chains of additions into AddN, whose order varies: see `gradients`.
+    tf.config.optimizer.set_experimental_options({"arithmetic_optimization": False})
+
+
+def gradients(loss: Any, variables: Sequence[Any]) -> list[Any]:
+    """Return the gradients of a scalar, the same at every run; only inside of a `tf.function`.
+
+    Where a tensor is used three times or more, `tf.GradientTape` sums their gradients by one
+    AddN, which begins with any summand whose memory is free by then (TensorFlow 2.21,
+    core/kernels/aggregate_ops.cc): the last bits depend on the threads' timing, and
+    `enable_op_determinism` does not help. Here they are summed two at a time.
+    """
+    import tensorflow as tf  # noqa: PLC0415
+
+    tree = tf.AggregationMethod.EXPERIMENTAL_TREE
+    return tf.gradients(loss, variables, aggregation_method=tree)
 
 
 @contextmanager
