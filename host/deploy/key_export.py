@@ -74,10 +74,13 @@ def unseal(data: bytes, passphrase: str) -> list[StoredKey]:
     except ValueError:
         raise UserError("key_file_passphrase") from None
     try:
-        keys = [from_record(checked_name(one.pop("name")), one) for one in json.loads(text)]
+        records = json.loads(text)
+        if not isinstance(records, list):
+            raise TypeError("no list of keys")
+        keys = [from_record(checked_name(one.pop("name")), one) for one in records]
         if len({one.key for one in keys}) + len({one.name for one in keys}) != 2 * len(keys):
             raise ValueError("twice the same board or name")
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise UserError("key_file_damaged") from None
     return keys
 

@@ -112,4 +112,215 @@ _EXPORT: dict[str, Message] = {
     ),
 }
 
-MESSAGES: dict[str, Message] = {**_STORE, **_EXPORT}
+_AGAIN = N_(
+    "Nothing is lost: the key is stored here. Press RESET and run the same command again; it goes "
+    "on where it ended."
+)
+_NEW_BOARD = N_("Use this board without a burnt key (its machine code works), or another board.")
+_FAULT = N_("This is a fault of MaixForge or of the line. Try again; report it if it stays.")
+_SOUND = N_("a chip whose fuses can be written")
+_FOR_EVER = N_("no such bit; it cannot be taken back")
+
+_TALK: dict[str, Message] = {
+    "keygen_image_missing": Message(
+        N_("The key generator's program cannot be read."),
+        "{path}: {reason}",
+        N_("firmware/keygen/keygen.bin, which is part of MaixForge"),
+        N_("Install MaixForge from its folder (make setup), or put the file back."),
+    ),
+    "keygen_silent": Message(
+        N_("The key generator does not answer. Nothing was burnt."),
+        N_("no byte at 115200 baud"),
+        "",
+        N_(
+            "Check the port; of boards with two take the other one. Run the command again; with "
+            "--running the program must run already."
+        ),
+    ),
+    "keygen_garbled": Message(
+        N_("What the board says is not the key generator. Nothing was burnt."),
+        "{said}",
+        N_("answers as in firmware/keygen/README.md"),
+        N_("Run the command without --running, so that it starts the program itself."),
+    ),
+    "keygen_version": Message(
+        N_("The key generator on the board is of another version. Nothing was burnt."),
+        "",
+        N_("version {known}"),
+        N_("Run the command without --running, so that it starts its own program."),
+    ),
+    "keygen_lost": Message(
+        N_("The connection broke while the board was being burnt or locked."),
+        "{reason}",
+        "",
+        _AGAIN,
+    ),
+    "keygen_confused": Message(
+        N_("The command arrived at the board damaged; the board did nothing."),
+        "",
+        "",
+        N_("Try again, with a shorter cable and no hub."),
+    ),
+    "keygen_unknown": Message(
+        N_("The board refused for a reason that this MaixForge does not know."),
+        "{state}",
+        "",
+        N_("Update MaixForge and run the same command again."),
+    ),
+}
+
+_STATE: dict[str, Message] = {
+    "keygen_locked_blank": Message(
+        N_("This board's key slot is locked and empty. No key can ever be burnt into it."),
+        N_("a locked slot with only zeros"),
+        N_("an empty slot that is not locked"),
+        _NEW_BOARD,
+    ),
+    "keygen_locked_unknown": Message(
+        N_("This board has a key that is locked and is not among the keys here."),
+        N_("another key, burnt elsewhere or forgotten"),
+        N_("the key, from the computer that burnt it"),
+        N_("Import its export with maixforge keys import. The board cannot give it away."),
+    ),
+    "keygen_foreign_key": Message(
+        N_("This board has a key, or a part of one, that is not among the keys here."),
+        N_("a slot that is not empty"),
+        N_("the key that was begun here, or an empty slot"),
+        N_("Import the key from the computer that burnt it, and run the same command again."),
+    ),
+    "keygen_differs": Message(
+        N_("The board says that it burnt the key, but its machine code is another. Not locked."),
+        N_("a key that differs in the chip"),
+        N_("the machine code of the key that was sent"),
+        N_("Press RESET and run the same command again; if it stays, the chip's fuses are faulty."),
+    ),
+    "keygen_not_locked": Message(
+        N_("The board says that it locked the key, but it does not read back so."),
+        "",
+        N_("key_write_off and test_mode_off set, and the machine code unchanged"),
+        _AGAIN,
+    ),
+}
+
+_REFUSED: dict[str, Message] = {
+    "keygen_usage": Message(N_("The board did not understand the command."), "{state}", "", _FAULT),
+    "keygen_word": Message(
+        N_("The word was not typed, so the board was left as it is."),
+        "{state}",
+        N_("BURN, in capital letters"),
+        N_("Run the command again if you want to burn."),
+    ),
+    "keygen_id": Message(
+        N_("This is another board than the one that was looked at."),
+        "{state}",
+        N_("the same board from the beginning to the end"),
+        N_("Leave the board plugged in and run the command again."),
+    ),
+    "keygen_crc": Message(
+        N_("The key arrived at the board damaged."),
+        "{state}",
+        "",
+        N_("Try again, with a shorter cable and no hub."),
+    ),
+    "keygen_weight": Message(
+        N_("The key has too few or too many one-bits to be a random one."),
+        "{state}",
+        N_("40 to 88 of 128"),
+        _FAULT,
+    ),
+    "keygen_key_write_off": Message(
+        N_("Writing a key is locked on this board (function bit 2)."),
+        "{state}",
+        _FOR_EVER,
+        _NEW_BOARD,
+    ),
+    "keygen_key_verify_off": Message(
+        N_("Comparing the key is locked on this board (function bit 3): no burn could be checked."),
+        "{state}",
+        _FOR_EVER,
+        _NEW_BOARD,
+    ),
+    "keygen_cipher_off": Message(
+        N_("The use of the key is locked on this board (function bit 8)."),
+        "{state}",
+        _FOR_EVER,
+        _NEW_BOARD,
+    ),
+    "keygen_not_blank": Message(
+        N_("The key slot holds something that this key does not begin with."),
+        "{state}",
+        N_("an empty slot, or the beginning of the same key"),
+        N_("Import the key from the computer that burnt it, and run the same command again."),
+    ),
+    "keygen_slot_unclear": Message(
+        N_("The slot looks empty, but the AES engine does not seem to use it."),
+        "{state}",
+        N_("an engine that answers as for 16 zero bytes"),
+        N_("Press RESET and try again. If it stays, do not burn a key into this board."),
+    ),
+    "keygen_engine": Message(
+        N_("The board's AES engine does not answer, or answers wrongly."),
+        "{state}",
+        N_("the right answer for a known key"),
+        N_("Press RESET and try again. If it stays, the chip is faulty: burn nothing."),
+    ),
+    "keygen_clock": Message(
+        N_("The chip's clocks do not run as fuses need them."),
+        "{state}",
+        N_("the clocks after a reset, as the program sets them"),
+        N_("Press RESET and run the command again, without --running."),
+    ),
+    "keygen_read": Message(
+        N_("The board's fuse memory cannot be read."),
+        "{state}",
+        "",
+        N_("Press RESET and try again. If it stays, the chip is faulty: burn nothing."),
+    ),
+    "keygen_busy": Message(
+        N_("The fuse memory did not become ready in time."), "{state}", "", _AGAIN
+    ),
+    "keygen_address": Message(
+        N_("The fuse memory refused the address: it is write-protected."),
+        "{state}",
+        _SOUND,
+        _NEW_BOARD,
+    ),
+    "keygen_write": Message(
+        N_("A fuse could not be burnt."),
+        "{state}",
+        _SOUND,
+        N_(
+            "Use a good power supply and a short cable, press RESET and run the same command "
+            "again. If it stays, the chip is faulty."
+        ),
+    ),
+    "keygen_repair": Message(
+        N_("The fuse memory could not store its own repair data."), "{state}", _SOUND, _AGAIN
+    ),
+    "keygen_compare": Message(
+        N_("The chip says that its slot does not hold the key that was sent."),
+        "{state}",
+        "",
+        _AGAIN,
+    ),
+    "keygen_known_answer": Message(
+        N_("The AES engine does not use the new key yet."),
+        "{state}",
+        "",
+        N_(
+            "The key is stored here. Take the board off its power, plug it in and run the same "
+            "command again; it goes on where it ended."
+        ),
+    ),
+    "keygen_blank": Message(
+        N_("There is no key in the slot that could be locked."), "{state}", "", _FAULT
+    ),
+    "keygen_code": Message(
+        N_("The slot holds another key than the one to be locked."), "{state}", "", _FAULT
+    ),
+    "keygen_not_set": Message(
+        N_("A bit of the lock was burnt but does not read back."), "{state}", _SOUND, _AGAIN
+    ),
+}
+
+MESSAGES: dict[str, Message] = {**_STORE, **_EXPORT, **_TALK, **_STATE, **_REFUSED}
