@@ -161,7 +161,7 @@ def require_free(port: str) -> None:
     """
     link = _open(port)
     link.serial.close()
-    others = _holders(port)
+    others = [] if link.is_pty else _holders(port)  # the program behind a pty may hold it
     if others:
         raise UserError("port_busy", port, reason=", ".join(others))
 

@@ -2,6 +2,9 @@
 
 The ROM is a protocol model. So is kflash's stub, unless the board was made with `execute`: then
 every program that the ROM is told to start runs on the virtual K210.
+
+A program is anything with `take(bytes)`, `step()` (False: the chip resets) and `close()`; it says
+bytes by calling what it was made with.
 """
 
 from __future__ import annotations
@@ -29,25 +32,43 @@ SAMPLED_AFTER = 0.02
 """Seconds from the end of the reset until the ROM looks at IO16."""
 
 
+class ChipProgram:
+    """What runs on a virtual K210."""
+
+    def __init__(self, chip, say):
+        self.chip = chip
+        for uart in (chip.uarths, chip.uart[2]):  # MaixPy's REPL is on either
+            uart.send = lambda byte: say(bytes([byte]))
+
+    def take(self, data):
+        self.chip.uarths.type(data)
+        self.chip.uart[2].type(data)
+
+    def step(self):
+        self.chip.step()
+        return not self.chip.reset_requested
+
+    def close(self):
+        pass
+
+
 class IspBoard:
     """Use as a context manager. `port` is what programs open, `lines` where `tty_lines` sends.
 
-    `starts` counts starts from flash. `boot` is called with the flash and the board at such a
-    start and returns a chip that runs (or None); `execute` likewise for a program in memory.
+    `boot(flash, say)` returns the program that starts from the flash (or None),
+    `execute(image, say, flash)` the one that the ROM starts in memory.
     """
 
     def __init__(self, folder: Path, *, wiring="dan", boot=None, execute=None):
         self.isp = Isp()
         self.lines = str(folder / "lines")
-        self.said: list[str] = []
-        self.starts = 0
         self.state = "off"
-        self.lost = 0
-        self.chip = None
+        self.lost = 0  # bytes at a rate that the board did not expect
+        self.program = None
         self._boot, self._execute = boot, execute
         self._reset_line, self._boot_line = WIRINGS[wiring]
         self._in_reset = self._io16_low = False
-        self._sample_at = 0.0
+        self._sample_at, self._rate = 0.0, 0
         self._stop = threading.Event()
         self._failure: BaseException | None = None
 
@@ -73,6 +94,8 @@ class IspBoard:
             self._stop.set()
             if threading.current_thread() is not self._thread:
                 self._thread.join(20)
+            if self.program:
+                self.program.close()
             for handle in (self._master, self._slave):
                 os.close(handle)
 
@@ -88,9 +111,11 @@ class IspBoard:
 
     def _turn(self):
         if self.state == "starting" and time.monotonic() > self._sample_at:
-            self._start("rom" if self._io16_low else "flash")
-        wait = 0 if self.chip else 0.01
-        ready = select.select([self._master, self._control], [], [], wait)[0]
+            if self._io16_low:
+                self.state = "rom"
+            else:
+                self._start_from_flash()
+        ready = select.select([self._master, self._control], [], [], 0 if self.program else 0.01)[0]
         if self._control in ready:
             device, dtr, rts = self._control.recv(200).decode().split()
             if device == self.port:
@@ -98,66 +123,53 @@ class IspBoard:
             return  # lines before bytes
         if self._master in ready:
             self._arrived(os.read(self._master, 65536))
-        if self.chip:
-            self.chip.step()
-            if self.chip.reset_requested:
-                self._start("flash")
+        if self.program and not self.program.step():
+            self._start_from_flash()
 
     def _moved(self, lines):
         reset, boot = lines[self._reset_line], lines[self._boot_line]
         self._io16_low = boot and not reset
         if reset and not boot:
-            self._in_reset, self.chip, self.state = True, None, "reset"
+            self._in_reset = True
+            self._enter("reset")
         elif self._in_reset and not reset:
-            self._in_reset, self.state = False, "starting"
+            self._in_reset = False
+            self._enter("starting")
             self._sample_at = time.monotonic() + SAMPLED_AFTER
 
     def _rate_fits(self):
+        """Bytes may have been sent just before the rate was changed, so two rates count."""
         rate = RATES.get(termios.tcgetattr(self._slave)[5], 0)
-        return abs(rate - self.isp.baud) <= 0.03 * self.isp.baud
+        rates, self._rate = (self._rate, rate), rate
+        return any(abs(one - self.isp.baud) <= 0.03 * self.isp.baud for one in rates)
 
     def _arrived(self, data):
-        if self.state == "program" and self.chip:
-            self.chip.uarths.type(data)
-            self.chip.uart[2].type(data)
-        elif self.state in ("rom", "program"):
-            if not self._rate_fits():
-                self.lost += len(data)
-                return
+        if self.program:
+            self.program.take(data)
+        elif self.state != "rom":
+            return
+        elif not self._rate_fits():
+            self.lost += len(data)
+        else:
             self.isp.take(data)
-            self._send(bytes(self.isp.out))
+            self._say(bytes(self.isp.out))
             self.isp.out.clear()
-            if self.state == "rom" and self.isp.booted:
-                self._started_from_memory()
+            if self.isp.program and self._execute:
+                self.program = self._execute(self.isp.program, self._say, self.isp.flash)
             elif self.isp.rebooted:
-                self._start("flash")
+                self._start_from_flash()
 
-    def _send(self, data):
+    def _say(self, data):
         if data:
             os.write(self._master, data)
 
-    # What runs
-
-    def _start(self, how):
+    def _enter(self, state):
+        if self.program:
+            self.program.close()
+        self.program, self.state = None, state
         self.isp.reset()
-        self.chip, self.state = None, how
-        if how == "flash":
-            self.starts += 1
-            self.chip = self._boot(bytes(self.isp.flash), self) if self._boot else None
-            self._wire()
 
-    def _started_from_memory(self):
-        self.state = "program"
-        if self._execute:
-            self.chip = self._execute(self.isp.program, self)
-            self._wire()
-
-    def _wire(self):
-        if self.chip:
-            self.state = "program"
-            self.isp.booted = True
-
-            def send(byte):
-                self._send(bytes([byte]))
-
-            self.chip.uarths.send = self.chip.uart[2].send = send
+    def _start_from_flash(self):
+        self._enter("flash")
+        if self._boot:
+            self.program = self._boot(self.isp.flash, self._say)

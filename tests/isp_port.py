@@ -22,7 +22,8 @@ class Isp:
     """What answers: `take` bytes, fetch them from `out`.
 
     `flash` is what lies in the flash; `writes` lists (address, data). `program` is what the ROM
-    was told to start. `touch` may change a piece on its way into the flash, or answer a code.
+    was told to start. `touch(address, data)` may change a piece on its way into the flash, return
+    the code of an error, or None: the board is dead.
     """
 
     def __init__(self):
