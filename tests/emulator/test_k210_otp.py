@@ -221,7 +221,9 @@ def test_each_step_of_writing_can_fail(driver, event, what, answer):
     assert driver.write(KEY, KEY_BYTES) == ""
 
 
-@pytest.mark.parametrize("event", [Event.ADDRESS, Event.REPAIR_WRITE, Event.REPAIR_READ])
+@pytest.mark.parametrize(
+    "event", [Event.READY, Event.ADDRESS, Event.REPAIR_WRITE, Event.REPAIR_READ]
+)
 def test_each_step_of_writing_can_hang(driver, event):
     go_wrong(driver.otp, event, "stuck")
     with pytest.raises(TimeoutOfDriver):

@@ -125,6 +125,11 @@ class Hart:
         self.step_over = True
         self.uc.emu_stop()
 
+    def restart(self) -> None:
+        """Start again where the boot ROM jumps to."""
+        self.pc, self.halted, self.sleeping, self.step_over = RAM, False, False, False
+        self._error = self._fault = None
+
     def pending(self) -> int:
         """Return what `mip` would read."""
         return self.chip.clint.pending(self.number) | bool(self.chip.plic.best(self.number)) << 11

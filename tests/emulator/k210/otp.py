@@ -30,6 +30,7 @@ OTP_CLOCK, APB1_CLOCK = 1 << 27, 1 << 4
 class Event(StrEnum):
     """A step that can go wrong."""
 
+    READY = "ready"  # to take an address
     ADDRESS = "address"  # of a bit to write
     PULSE = "pulse"  # a fuse is about to be programmed
     PULSED = "pulsed"  # it was
@@ -179,7 +180,7 @@ class Otp(Device):
         if mode == TEST:
             self._repair()
         elif mode in (READ, WRITE):
-            self._later("adr_in_flag", 1)
+            self._later("adr_in_flag", 1, Event.READY)
         else:
             raise AssertionError(f"the OTP has no mode {mode}")
 
@@ -203,7 +204,7 @@ class Otp(Device):
         if self.values["last_dat"]:
             self.values.update(ceb=1, last_dat=0)
         else:
-            self._later("adr_in_flag", 1)
+            self._later("adr_in_flag", 1, Event.READY)
 
     def _read_byte(self, address: int) -> None:
         trouble = self._later("data_rdy", 1, Event.READ)
