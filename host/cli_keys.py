@@ -38,12 +38,11 @@ FUSES = {
 BURNT = {"clear": N_("no"), "half": N_("half"), "set": N_("yes")}
 STEPS = {
     "write": (0.1, N_("burning the key")),
-    "repair": (0.85, N_("burning the repair data")),
-    "compare": (0.88, N_("comparing the key")),
-    "known_answer": (0.9, N_("trying the key")),
-    "key_write_off": (0.92, N_("locking the key")),
-    "test_mode_off": (0.95, N_("closing the test mode")),
-    "jtag_off": (0.98, N_("closing JTAG")),
+    "compare": (0.5, N_("comparing the key")),
+    "known_answer": (0.6, N_("trying the key")),
+    "key_write_off": (0.7, N_("locking the key")),
+    "test_mode_off": (0.8, N_("closing the test mode")),
+    "jtag_off": (0.9, N_("closing JTAG")),
 }
 STATES = {
     "bound": N_("bound, no fuse"),
@@ -141,10 +140,9 @@ def _burn(
     word = click.prompt(terminal.tr(text), default="", show_default=False, err=True)
     with terminal.progress(N_("Burn")) as bar:
 
-        def moved(step: str, done: float) -> None:
-            start, words = STEPS.get(step, (0.0, ""))
-            more = 0.75 * done if step == "write" and done < 1 else 0
-            bar.update(start + more, detail=terminal.tr(words))
+        def moved(step: str) -> None:
+            fraction, words = STEPS.get(step, (0.0, ""))
+            bar.update(fraction, detail=terminal.tr(words))
 
         entry = perform(program, slot, what, store, word=word, progress=moved, **choices)
         bar.update(1.0)

@@ -48,8 +48,8 @@ WORK_SECONDS = 30.0
 """Longest silence while fuses are burnt. A pulse takes less than a millisecond."""
 LINE_BYTES_MAX = 2048
 
-Progress = Callable[[str, float], None]
-"""Called with the step ("write", "compare", ..., as in the protocol) and, 0..1, how far it is."""
+Progress = Callable[[str], None]
+"""Called with each step ("write", "compare", ...) as in the protocol."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +150,8 @@ class Program:
         """Burn `key` into the board that `slot` is of; return the board id that the chip shows.
 
         Raises:
-            UserError: what the program refuses with, `keygen_lost`, `keygen_confused`.
+            UserError: what the program refuses with, `keygen_lost`, `keygen_confused`,
+                `keygen_trap`.
         """
         digest = f"{zlib.crc32(key.key):08x}"
         fields = (WORD, word, slot.chip[:8], key.key.hex(), digest)
@@ -172,9 +173,9 @@ class Program:
         for line in self._lines(WORK_SECONDS):
             answer = _parsed(line)
             if answer.get("event") == reply:
-                done, of = answer.get("done", 1), answer.get("of", 1)
-                if isinstance(done, int) and isinstance(of, int) and of > 0:
-                    progress(str(answer.get("step", ""))[:20], min(done / of, 1.0))
+                progress(str(answer.get("step", ""))[:20])
+            elif answer.get("event") == "trap":
+                raise UserError("keygen_trap", self._port, cause=str(answer.get("cause"))[:8])
             elif answer.get("reply") == reply:
                 self._refuse_failure(answer)
                 return self._hex(answer, "machine_code", 32)
@@ -285,7 +286,7 @@ def perform(
     name: str,
     word: str,
     close_jtag: bool = False,
-    progress: Progress = lambda step, done: None,
+    progress: Progress = lambda step: None,
 ) -> StoredKey:
     """Do what `plan` said: burn the key, compare, lock, read back. Return the key as stored.
 

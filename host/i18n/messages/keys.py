@@ -161,6 +161,12 @@ _TALK: dict[str, Message] = {
         "",
         N_("Try again, with a shorter cable and no hub."),
     ),
+    "keygen_trap": Message(
+        N_("The key generator's program failed in the middle of its work."),
+        N_("exception {cause} of the processor"),
+        "",
+        _AGAIN,
+    ),
     "keygen_unknown": Message(
         N_("The board refused for a reason that this MaixForge does not know."),
         "{state}",
