@@ -27,9 +27,13 @@ def check_digits(value):
     return "%04X" % crc
 
 
+def code_value(unique_id):
+    return sha256(CODE_DOMAIN + unique_id)[:CODE_BYTES]
+
+
 def machine_code(unique_id):
     # 36 capital hex digits.
-    value = sha256(CODE_DOMAIN + unique_id)[:CODE_BYTES]
+    value = code_value(unique_id)
     return ubinascii.hexlify(value).decode().upper() + check_digits(value)
 
 

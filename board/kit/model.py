@@ -5,8 +5,10 @@ import KPU
 import lcd
 import time
 from kit.boards import start_camera, start_screen, take_picture
-from kit.kpu_errors import explain_kpu, explain_run
+from kit.kpu_errors import explain_run
+from kit.load_plain import load_model
 from kit.screen import RED, show_message
+from kit.storage import AT_THE_ROOT, CARD_FORMAT, PUT_PACKAGE_IN
 from kit.storage import card_present, card_trouble, exists, first_existing, read_lines
 from kit.storage import remount_card, wait_for_card
 from kit.trouble import CameraTrouble, CardTrouble, explain, print_trouble
@@ -14,9 +16,6 @@ from kit.trouble import CameraTrouble, CardTrouble, explain, print_trouble
 CARD_WAIT_MS = 3000
 LABEL_FILES = ("/sd/labels.txt", "/flash/labels.txt")
 START_PICTURE = "/sd/start.jpg"
-PUT_PACKAGE_IN = "Put in the card with the files of the package: it goes on by itself."
-AT_THE_ROOT = "They must lie at the root of the card, not in a folder."
-CARD_FORMAT = "It must be FAT32 with an MBR partition table."
 SAME_PACKAGE = "Copy all files of one package to the root of the card, then press reset."
 
 
@@ -33,23 +32,6 @@ def load_labels(own):
     if card_present():  # a card that was pulled still is, until it is mounted again
         raise CardTrouble("labels.txt is missing", PUT_PACKAGE_IN, "", AT_THE_ROOT)
     raise CardTrouble("No SD card", PUT_PACKAGE_IN, "", CARD_FORMAT)
-
-
-def load_model(path, address):
-    source, shown = path, path
-    if not exists(path):
-        source, shown = address, "flash 0x%x, no %s" % (address, path)
-    gc.collect()
-    try:
-        net = KPU.load(source)
-    except ValueError as error:
-        if source == address and not card_present():
-            print("maixforge:", str(error).strip())
-            there = "No SD card, and no model in the flash at 0x%x." % address
-            raise CardTrouble("No model", there, "", PUT_PACKAGE_IN, CARD_FORMAT)
-        raise explain_kpu(error, shown)
-    print("maixforge: model from", shown)
-    return net
 
 
 def show_start(title):

@@ -9,6 +9,9 @@ FOLDER = 0x4000  # a folder's type in ilistdir() and stat()
 CARD_FULL = "Card is full"
 SPARE = 98304  # bytes that must be free before a picture is saved
 PUT_CARD_IN = "Put the card in: the script goes on by itself."
+PUT_PACKAGE_IN = "Put in the card with the files of the package: it goes on by itself."
+AT_THE_ROOT = "They must lie at the root of the card, not in a folder."
+CARD_FORMAT = "It must be FAT32 with an MBR partition table."
 
 
 def card_present():

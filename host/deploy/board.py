@@ -103,9 +103,7 @@ def _source(name: str) -> str:
     return (BOARD_DIR / name).read_text(encoding="ascii")
 
 
-def _inlined(
-    name: str, done: set[str], instead: Mapping[str, str]
-) -> Iterator[tuple[str, str]]:
+def _inlined(name: str, done: set[str], instead: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """Yield (line, the file it is from) of the file `name` with its kit imports replaced."""
     done.add(name)
     for line in _lines(name):

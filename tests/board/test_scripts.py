@@ -56,6 +56,18 @@ def test_rendered_scripts_are_too(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["run_classify", "run_detect"])
+def test_rendered_scripts_for_sealed_models_are_too(name, tmp_path):
+    script = board.render(name, {}, board.SEALED)
+    path = tmp_path / "boot.py"
+    path.write_bytes(script)
+    assert compile_with_mpy_cross(path) == "" and findings(script) == []
+    assert undefined(path) == "" and b"from kit" not in script
+    lines = script.decode().split("\n")
+    names = [line.split()[-1] for line in lines[1:15] if line.startswith("#   ")]
+    assert "kit/load_sealed.py" in names and "kit/load_plain.py" not in names
+
+
+@pytest.mark.parametrize("name", ["run_classify", "run_detect"])
 def test_what_becomes_boot_py_is_small_also_with_many_labels(name):
     labels = [f"class number {number}" for number in range(50)]
     assert len(board.render(name, {"labels": labels})) <= SIZE_MAX
@@ -171,8 +183,8 @@ def test_the_map_in_the_head_is_right():
     lines = board.render("run_classify", {}).decode().split("\n")
     entries = [line.split() for line in lines[1:10] if line.startswith("#   ")]
     assert [piece for _, _, piece in entries] == [
-        "kit/model.py", "kit/boards.py", "kit/trouble.py", "kit/kpu_errors.py", "kit/screen.py",
-        "kit/storage.py",
+        "kit/model.py", "kit/boards.py", "kit/trouble.py", "kit/kpu_errors.py", "kit/load_plain.py",
+        "kit/storage.py", "kit/screen.py",
     ]  # fmt: skip
     for _, span, piece in entries:
         first, last = (int(number) for number in span.strip(":").split("-"))

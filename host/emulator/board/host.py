@@ -237,6 +237,15 @@ class Host:
         self._models[number] = loaded
         return {"error": 0, "model": number, "input": self._input_of(loaded)}, b""
 
+    def _on_flash_read(self, facts: dict, data: bytes) -> tuple[Any, bytes]:
+        start, size = facts["address"], facts["size"]
+        found = bytearray(b"\xff" * size)
+        for address, model in self.scenario.flash_models.items():
+            first, end = max(start, address), min(start + size, address + len(model))
+            if first < end:
+                found[first - start : end - start] = model[first - address : end - address]
+        return {}, bytes(found)
+
     def _file(self) -> bytes:
         pieces, self._pieces = self._pieces, []
         return b"".join(pieces)

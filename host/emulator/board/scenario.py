@@ -50,7 +50,9 @@ class Scenario:
             on (counted from 1), so many fail. power_off_at_write: that block write and all after
             it do not happen; the script ends there.
     The flash
-        flash: files in /flash. flash_models: kmodels by address. unique_id: 32 bytes, or None.
+        flash: files in /flash. flash_models: kmodels, plain or sealed, by address.
+    The chip
+        unique_id: 32 bytes, or None. otp_key: the 16 bytes that are burnt in; None: no fuse is.
     The camera
         camera: pictures (any size; scaled to the frame), one a snapshot, the last repeats; with
             camera_ms each is seen for so long instead, over and over.
@@ -84,6 +86,7 @@ class Scenario:
     flash: Mapping[str, bytes] = field(default_factory=dict)
     flash_models: Mapping[int, bytes] = field(default_factory=dict)
     unique_id: bytes | None = bytes(range(32))
+    otp_key: bytes | None = None
     board: Board = BIT
     build: str = ""
     camera: Sequence[Image.Image] = ()
@@ -245,6 +248,7 @@ def _config(scenario: Scenario, work: Path, image: Path) -> dict[str, Any]:
         "keys": [list(key) for key in scenario.keys],
         "touches": None if scenario.touches is None else [list(one) for one in scenario.touches],
         "unique_id": None if scenario.unique_id is None else list(scenario.unique_id),
+        "otp_key": None if scenario.otp_key is None else list(scenario.otp_key),
     }
 
 

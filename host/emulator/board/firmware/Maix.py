@@ -1,5 +1,9 @@
 # MaixPy's Maix module: pins, config.json, memory.
-from machinery import machine, now_ms, refuse
+from machinery import ask, machine, measure_heap, now_ms, refuse, tick_us
+
+
+FLASH_BYTES = 16 << 20
+BYTES_A_US = 8  # four lines at some 20 MHz
 
 
 class FPIOA:
@@ -87,6 +91,18 @@ class utils:
     @staticmethod
     def heap_free():
         return machine.config["model_memory"]
+
+    @staticmethod
+    def flash_read(address, size):
+        # Read into a buffer, which is copied: it takes twice the memory (Maix_utils.c).
+        if not 0 <= address <= FLASH_BYTES - size:
+            refuse("flash_read beyond the end of the flash")
+        tick_us(size // BYTES_A_US)
+        data = bytearray(size)
+        ask("flash_read", {"address": address, "size": size}, into=data)
+        copy = bytes(data)
+        measure_heap()
+        return copy
 
 
 class freq:

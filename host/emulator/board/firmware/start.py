@@ -9,6 +9,7 @@ sys.path.insert(0, sys.argv[0].rsplit("/", 1)[0])
 
 import builds
 import card
+import crypto
 import machinery
 import standard
 from flash import Spiffs
@@ -50,6 +51,7 @@ def install_modules():
     sys.modules["uos"] = sys.modules["os"] = standard.make_uos()
     sys.modules["utime"] = sys.modules["time"] = standard.Time()
     sys.modules["machine"] = standard.make_machine()
+    sys.modules["ucryptolib"], sys.modules["uctypes"] = crypto.Cryptolib, crypto.Uctypes
     real_import = builtins.__import__
     known, ours = builds.modules(machine.config["build"]), set(sys.modules)
 
