@@ -143,8 +143,8 @@ class Program:
                     return self._slot(answer)
         if not heard.strip(b"\0\r\n\xff"):
             raise UserError("keygen_silent", self._port)
-        text = " ".join(heard[-80:].decode("ascii", "replace").split())
-        raise UserError("keygen_garbled", self._port, said=text[-60:])
+        text = "".join(chr(byte) if 32 <= byte < 127 else " " for byte in heard[-80:])
+        raise UserError("keygen_garbled", self._port, said=" ".join(text.split())[-60:] or "?")
 
     def burn(self, slot: Slot, key: BoardKey, word: str, progress: Progress) -> bytes:
         """Burn `key` into the board that `slot` is of; return the board id that the chip shows.
@@ -216,7 +216,7 @@ class Program:
             return
         word = answer.get("error")
         state = _written(answer.get("written"))
-        if word in ERRORS:
+        if isinstance(word, str) and word in ERRORS:
             raise UserError(f"keygen_{word}", self._port, state=state)
         raise UserError("keygen_unknown", self._port, state=state)
 
