@@ -108,6 +108,7 @@ def keygen(
             "chip": slot.chip[:8],
             "state": slot.state,
             "functions": dict(slot.functions),
+            "machine_code": slot.code if slot.locked else "",
             "do": what.do,
             "burns": list(what.sets(slot, close_jtag)),
             "name": name,
@@ -153,6 +154,8 @@ def _show_slot(terminal: Terminal, slot: Slot) -> None:
     tr = terminal.tr
     terminal.say(N_("Chip: {chip} (the first digits of its number)"), chip=slot.chip[:8])
     terminal.say(N_("Key slot: {state}"), state=tr(SLOTS[slot.state]))
+    if slot.locked:
+        terminal.say(N_("Machine code: {code}"), code=slot.code)
     rows = [(tr(text), tr(BURNT[slot.functions[fuse]])) for fuse, text in FUSES.items()]
     terminal.table([N_("fuse"), N_("burnt")], rows)
 
@@ -180,7 +183,10 @@ def _show_burnt(terminal: Terminal, entry: StoredKey, store: KeyStore) -> None:
     terminal.say(N_("The key of {name} is burnt, compared and locked."), name=entry.name)
     terminal.say(N_("Machine code: {code}"), code=entry.key.code)
     terminal.say(
-        N_("The key is in {path} and nowhere else. Make a copy now: maixforge keys export FILE"),
+        N_(
+            "The key lies in {path}; nobody can read it from the board. Make a copy of it: "
+            "maixforge keys export FILE"
+        ),
         path=store.folder,
     )
     terminal.say(N_("Press RESET to start what is in the board's flash."))

@@ -24,6 +24,7 @@ from ..i18n import N_
 from . import flash, serial_port
 from .board_key import BLANK_ID, KEY_BYTES, BoardKey, board_id
 from .key_store import KeyStore, StoredKey
+from .machine_code import MachineCode
 
 IMAGE = Path(__file__).resolve().parents[2] / "firmware" / "keygen" / "keygen.bin"
 VERSION = 1
@@ -67,6 +68,11 @@ class Slot:
     def locked(self) -> bool:
         """Whether the key can be neither changed nor read out any more."""
         return self.state == "locked"
+
+    @property
+    def code(self) -> str:
+        """The machine code of what is in the slot, as people type it."""
+        return MachineCode(self.board_id, "burnt").text
 
     @property
     def jtag_closed(self) -> bool:
