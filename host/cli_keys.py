@@ -95,6 +95,7 @@ def keygen(
     if board and board not in flash.BOARDS:
         raise UserError("flash_board_unknown", board, names=", ".join(flash.BOARDS))
     store = _store(terminal)
+    terminal.findings(store.look()[1])  # a damaged file may be the key of this very board
     with room.running(port, board, already=running) as program:
         slot = program.status()
         _show_slot(terminal, slot)

@@ -61,10 +61,9 @@ def atomic_path(path: Path, *, mode: int = 0o644, replace: bool = True) -> Itera
         with temporary.open("rb+") as written:
             os.fsync(written.fileno())
         temporary.chmod(mode)
-        if replace:
-            temporary.replace(path)
-        else:
-            os.link(temporary, path)  # fails where a rename would take the older file's place
+        if not replace:  # take the name first, or fail; FAT has no links that would do both
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode))
+        temporary.replace(path)
         sync_folder(path.parent)
     finally:
         temporary.unlink(missing_ok=True)

@@ -64,21 +64,19 @@ def test_nobody_else_can_read_at_any_moment(store, monkeypatch):
     old = os.umask(0)
     try:
         seen = []
-        real = os.write
+        fsync = os.fsync
 
-        def watched(handle, data):
-            seen.append(stat.S_IMODE(os.fstat(handle).st_mode))
-            return real(handle, data)
+        def watched(handle):
+            if stat.S_ISREG(os.fstat(handle).st_mode):
+                seen.append([mode(path) for path in (store.folder, *store.folder.iterdir())])
+            fsync(handle)
 
-        link = os.link
-        monkeypatch.setattr(
-            os, "link", lambda a, b: (seen.append(mode(a)), seen.append(mode(a.parent)), link(a, b))
-        )
+        monkeypatch.setattr(files.os, "fsync", watched)
         store.add(StoredKey.new("door", KEY))
         store.advance(store.get("door"), "locked")
     finally:
         os.umask(old)
-    assert seen == [0o600, 0o700]
+    assert seen == [[0o700, 0o600], [0o700, 0o600, 0o600]]
     assert mode(store.folder) == 0o700 and mode(store.folder / "door.json") == 0o600
     assert [path.name for path in store.folder.iterdir()] == ["door.json"]
 
@@ -87,10 +85,12 @@ def test_a_key_is_on_the_disk_before_add_returns(store, monkeypatch):
     done = []
     monkeypatch.setattr(files.os, "fsync", lambda handle: done.append("sync"))
     monkeypatch.setattr(files, "sync_folder", lambda folder: done.append("folder"))
-    link = os.link
-    monkeypatch.setattr(files.os, "link", lambda a, b: (done.append("link"), link(a, b)))
+    rename = files.Path.replace
+    monkeypatch.setattr(
+        files.Path, "replace", lambda a, b: (done.append("rename"), rename(a, b))[1]
+    )
     store.add(StoredKey.new("door", KEY))
-    assert done[-3:] == ["sync", "link", "folder"]
+    assert done[-3:] == ["sync", "rename", "folder"]
 
 
 @posix

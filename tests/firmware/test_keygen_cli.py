@@ -148,6 +148,12 @@ def test_a_board_with_a_key_that_is_not_here(board, run):
     assert "keygen_foreign_key" in done.output and bytes(board.fuses[KEY:]) == KEY_A
 
 
+def test_a_damaged_file_is_told_as_it_may_be_the_boards_key(board, run, store):
+    run("keys", "add", "gate", typed=CODE.text)
+    (store().folder / "gate.json").write_text("{")
+    assert "key_damaged" in run("keygen", board.port, "--board", "dock").output
+
+
 def test_ports_and_boards_that_are_not_there(run):
     assert "port_missing" in run("keygen", "/dev/ttyNoSuch", code=1).output
     assert "port_missing" in run("keygen", "/dev/ttyNoSuch", "--running", code=1).output
