@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -127,7 +128,7 @@ def read_package(path: Path) -> dict[str, bytes]:
             members = [one for one in archive.infolist() if not one.is_dir()]
             _refuse_foreign(path, members)
             return {one.filename: archive.read(one) for one in members}
-    except (OSError, zipfile.BadZipFile, zipfile.LargeZipFile, RuntimeError) as error:
+    except (OSError, zipfile.BadZipFile, zlib.error, RuntimeError) as error:
         raise UserError("card_zip_unusable", path.name, reason=str(error)) from error
 
 

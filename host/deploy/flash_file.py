@@ -10,6 +10,7 @@ import itertools
 import json
 import re
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +35,8 @@ NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+ -]{0,99}")
 KMODELS = (b"\x03\0\0\0", b"LDMK", b"\x13\x27\0\0", b"LDMS", b"LDME")
 """How files begin that `KPU.load` reads: V3, V4, and Sipeed's locked ones."""
 SEALED = b"KMXBOX1\0"
+BROKEN_ZIP = (OSError, zipfile.BadZipFile, zlib.error, RuntimeError, EOFError, ValueError)
+"""What zipfile raises for damaged files, besides those that it names."""
 ADDRESS = re.compile(r'("address"\s*:\s*)(0[xX][0-9a-fA-F]+)')
 
 
@@ -160,7 +163,7 @@ def _read_kfpkg(path: Path) -> list[Part]:
             if total > FLASH_BYTES:  # before anything is unpacked
                 raise UserError("flash_too_large", path.name, end=f"{total:,}")
             return [Part(name, at, archive.read(name), header) for at, name, header in entries]
-    except (OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError) as error:
+    except BROKEN_ZIP as error:
         raise UserError("flash_file_damaged", path.name, reason=str(error)) from error
 
 
@@ -181,7 +184,7 @@ def _entry(path: Path, entry: Any) -> tuple[int, str, bool]:
     address = values.get("address")
     if isinstance(address, str) and re.fullmatch(r"0[xX][0-9a-fA-F]{1,8}|[0-9]{1,9}", address):
         address = int(address, 0 if address[:2].lower() == "0x" else 10)
-    if not isinstance(address, int) or isinstance(address, bool) or address % SECTOR:
+    if not isinstance(address, int) or isinstance(address, bool) or address < 0 or address % SECTOR:
         raise _unusable(path, f"address: {ascii(values.get('address'))[:40]}")
     if not isinstance(name, str) or not NAME.fullmatch(name):
         raise _unusable(path, f"bin: {ascii(name)[:80]}")
@@ -198,7 +201,7 @@ def _check(name: str, parts: Sequence[Part]) -> None:
     for part in parts:
         if not part.data:
             raise UserError("flash_file_damaged", part.name, reason="0 bytes")
-        if part.address < 0 or part.end > FLASH_BYTES:
+        if part.end > FLASH_BYTES:
             raise UserError("flash_too_large", part.name, end=f"{part.end:,}")
         if (
             part.address == FIRMWARE_ADDRESS

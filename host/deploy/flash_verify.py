@@ -101,7 +101,8 @@ def _prompt(port: str, seconds: float) -> Iterator[SerialTransport]:
                 if error.code not in ("board_silent", "board_no_repl"):
                     raise
                 if time.monotonic() > end:
-                    raise _unverified(port, error.findings[0].text("what")) from error
+                    unknown = _unverified(port, "-").findings
+                    raise UserError.of((*unknown, *error.findings)) from error
         yield link
 
 

@@ -1,6 +1,7 @@
 """kflash 1.1.6, unmodified, and a virtual board on a pty: what is in the flash afterwards."""
 
 import fcntl
+import itertools
 import json
 import os
 import subprocess
@@ -233,19 +234,19 @@ def test_a_board_that_falls_silent_is_let_go(board, make, tmp_path, monkeypatch)
     assert board.isp.flash == filled((0x300000, file.parts[0].data))
 
 
-def damage_once(address, data, state=[0]):  # noqa: B006
-    """Answer "wrong check sum" to the second piece."""
-    state[0] += 1
-    return BAD_SUM if state[0] == 2 else data
+def damaged_once():
+    """Return what answers "wrong check sum" to the second piece."""
+    numbers = itertools.count()
+    return lambda address, data: BAD_SUM if next(numbers) == 1 else data
 
 
 def test_kflash_leaves_a_damaged_piece_out_and_we_do_not(board, make, tmp_path):
     package = kfpkg.build(make(), tmp_path / "m.kfpkg")
     meant = filled((0x300000, flash_file.read(package).parts[0].data))
-    board.isp.touch = lambda *piece: damage_once(*piece)
+    board.isp.touch = damaged_once()
     assert kflash(board, "-B", "dan", package).returncode == 0
     assert board.isp.flash != meant, "kflash has learnt to repeat: flash.py may be simpler"
-    board.isp.touch = lambda address, data, count=[0]: damage_once(address, data, count)  # noqa: B006
+    board.isp.touch = damaged_once()
     error = raised(flash.write, board.port, flash_file.read(package), board="dock")
     assert error.code == "flash_line_noise"
 
