@@ -103,7 +103,7 @@ def keygen(
         name = what.entry.name if what.entry else name or f"k210-{slot.chip[:8]}"
         if not what.entry:
             store.refuse_taken(name)
-        _show_plan(terminal, what, slot, name, close_jtag)
+        _show_plan(terminal, what, slot, name, store.folder, close_jtag)
         found = {
             "dry_run": not burn,
             "chip": slot.chip[:8],
@@ -161,7 +161,9 @@ def _show_slot(terminal: Terminal, slot: Slot) -> None:
     terminal.table([N_("fuse"), N_("burnt")], rows)
 
 
-def _show_plan(terminal: Terminal, what: Plan, slot: Slot, name: str, close_jtag: bool) -> None:
+def _show_plan(
+    terminal: Terminal, what: Plan, slot: Slot, name: str, folder: Path, close_jtag: bool
+) -> None:
     if what.do == "nothing":
         terminal.say(
             N_("The key is locked and is here as {name}. There is nothing to do."), name=name
@@ -169,8 +171,8 @@ def _show_plan(terminal: Terminal, what: Plan, slot: Slot, name: str, close_jtag
         return
     terminal.say(N_("What --burn changes, for ever, with no way back for anybody:"))
     if what.do == "burn" and not what.entry:
-        terminal.say(N_("- a new random key goes into the key slot; it is kept here as {name}"),
-                     name=name)  # fmt: skip
+        text = N_("- a new random key goes into the key slot; it is kept in {path} as {name}")
+        terminal.say(text, path=folder, name=name)
     elif what.do != "lock":
         terminal.say(N_("- the burn of {name}, which was interrupted, is completed"), name=name)
     for fuse in what.sets(slot, close_jtag):

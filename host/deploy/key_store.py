@@ -78,7 +78,7 @@ class KeyStore:
     """
 
     def __init__(self, data: Path) -> None:
-        self.folder = data / "keys"
+        self.folder = (data / "keys").absolute()
         self.findings: list[Finding] = []
         if os.path.lexists(self.folder):
             self._close_to_others(self.folder, FOLDER_MODE)

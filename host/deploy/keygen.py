@@ -271,14 +271,14 @@ def plan(slot: Slot, store: KeyStore, *, close_jtag: bool = False) -> Plan:
     whole = next((one for one in keys if one.key.board_id == slot.board_id), None)
     if slot.locked:
         if not whole:
-            raise UserError("keygen_locked_unknown")
+            raise UserError("keygen_locked_unknown", str(store.folder))
         more = close_jtag and not slot.jtag_closed
         return Plan("lock" if more else "nothing", whole)
     if whole and slot.why == "key_write_off":  # the locking was interrupted
         return Plan("lock", whole)
     part = whole or next((one for one in keys if slot.board_id in _ids_on_the_way(one.key)), None)
     if not part:
-        raise UserError("keygen_foreign_key")
+        raise UserError("keygen_foreign_key", str(store.folder))
     _refuse_why(slot)
     return Plan("finish", part)
 
@@ -331,7 +331,7 @@ def perform(
 def _written(written: object) -> str:
     """Return in words what a failed command says that it changed."""
     if not isinstance(written, dict):
-        return NOTHING
+        return N_("it is not known what was burnt")
     if written.get("key_bits") == "all":
         return N_("the whole key was burnt, the lock was not")
     if written.get("key_bits") == "some":

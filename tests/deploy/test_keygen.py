@@ -208,7 +208,9 @@ def test_a_name_that_is_taken_burns_nothing(store):
 def test_what_was_written_is_told_in_words(store, written):
     answer = {"reply": "burn", "ok": False, "error": "write", "written": written}
     error = refused(burn, store, burn=answer)
-    assert error.findings[0].text("found") and error.findings[0].text("found", "zh")
+    known = isinstance(written, dict)
+    assert ("not known" not in error.findings[0].text("found")) == known
+    assert error.findings[0].text("found") != error.findings[0].text("found", "zh")
 
 
 # Interrupted burns

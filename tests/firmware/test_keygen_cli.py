@@ -86,6 +86,14 @@ def test_a_dry_run_burns_nothing(board, run, store):
     assert board.isp.flash == bytearray(b"\xff" * len(board.isp.flash))
 
 
+def test_the_documented_dry_run_is_a_real_one(board, run, root, store):
+    text = (root / "docs" / "keys.md").read_text()
+    shown = text[text.index("$ maixforge keygen") :].split("```")[0].splitlines()[1:]
+    done = run("keygen", board.port, "--board", "dock", "--name", "door")
+    said = done.stderr.replace(str(store().folder), "/tmp/data/keys").splitlines()
+    assert [line.rstrip() for line in said] == [line.rstrip() for line in shown]
+
+
 def test_burn_then_again(board, run, store):
     options = ("--board", "dock", "--burn", "--name", "door", "--json")
     done = run("keygen", board.port, *options, typed="BURN\n")
@@ -126,7 +134,7 @@ def test_unplugged_in_the_middle_then_completed(board, run, store, tmp_path, mon
     done = run("keygen", board.port, *options, typed="BURN\n", code=1)
     assert isinstance(board._failure, PowerLostError)
     board._failure = None
-    assert "keygen_lost" in done.output and "goes on where it ended" in done.output
+    assert "keygen_lost" in done.output and "its burn goes on where it ended" in done.output
     (pending,) = store().entries()
     assert pending.state == "pending"
     folder = tmp_path / "again"

@@ -150,10 +150,13 @@ _TALK: dict[str, Message] = {
         N_("Run the command without --running, so that it starts its own program."),
     ),
     "keygen_lost": Message(
-        N_("The connection broke while the board was being burnt or locked."),
+        N_("The connection to the board broke."),
         "{reason}",
         "",
-        _AGAIN,
+        N_(
+            "Plug the board in and run the same command again. A key that was being burnt is "
+            "stored here, and its burn goes on where it ended."
+        ),
     ),
     "keygen_confused": Message(
         N_("The command arrived at the board damaged; the board did nothing."),
@@ -186,13 +189,19 @@ _STATE: dict[str, Message] = {
         N_("This board has a key that is locked and is not among the keys here."),
         N_("another key, burnt elsewhere or forgotten"),
         N_("the key, from the computer that burnt it"),
-        N_("Import its export with maixforge keys import. The board cannot give it away."),
+        N_(
+            "Set MAIXFORGE_DATA if your keys lie in another folder, or import an export with "
+            "maixforge keys import. The board cannot give its key away."
+        ),
     ),
     "keygen_foreign_key": Message(
         N_("This board has a key, or a part of one, that is not among the keys here."),
         N_("a slot that is not empty"),
         N_("the key that was begun here, or an empty slot"),
-        N_("Import the key from the computer that burnt it, and run the same command again."),
+        N_(
+            "Set MAIXFORGE_DATA if your keys lie in another folder, or import the key from the "
+            "computer that burnt it; then run the same command again."
+        ),
     ),
     "keygen_differs": Message(
         N_("The board says that it burnt the key, but its machine code is another. Not locked."),
