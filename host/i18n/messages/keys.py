@@ -324,7 +324,7 @@ _REFUSED: dict[str, Message] = {
         "",
         N_(
             "The key is stored here. Take the board off its power, plug it in and run the same "
-            "command again; it goes on where it ended."
+            "command again; it goes on where it ended. That may be needed twice."
         ),
     ),
     "keygen_blank": Message(
