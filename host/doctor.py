@@ -32,6 +32,7 @@ DISK_LOW, DISK_MINIMUM = 2 << 30, 256 << 20
 MEMORY_LOW, MEMORY_MINIMUM = 2_500 << 20, 1_200 << 20
 """The demo's training takes 1.9 GB at its peak (README)."""
 MODEL = "m.kmodel"
+CPU_INFO = Path("/proc/cpuinfo")
 STATES: dict[str, Literal["ok", "warn", "bad"]] = {"error": "bad", "warning": "warn", "note": "ok"}
 
 
@@ -94,9 +95,8 @@ def _processor() -> Check:
     """TensorFlow's wheels for x86 end with "Illegal instruction" without AVX."""
     values = {"count": os.cpu_count(), "kind": platform.machine()}
     text = N_("Processor: {count} x {kind}")
-    info = Path("/proc/cpuinfo")
-    if platform.machine() in ("x86_64", "AMD64") and info.is_file():
-        flags = {word for line in info.read_text().splitlines() if line.startswith("flags")
+    if platform.machine() in ("x86_64", "AMD64") and CPU_INFO.is_file():
+        flags = {word for line in CPU_INFO.read_text().splitlines() if line.startswith("flags")
                  for word in line.split()}  # fmt: skip
         if "avx" not in flags:
             return Check(text, values, Finding("doctor_avx"))
