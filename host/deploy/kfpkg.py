@@ -16,7 +16,7 @@ from ..files import write_zip
 from . import firmware as builds
 from . import firmware_image
 from .flash_map import FIRMWARE_ADDRESS, MODEL_ADDRESS
-from .package import KMODEL, Package, require_fit
+from .package import Package, require_fit
 
 FLASH_LIST = "flash-list.json"
 FIRMWARE = "firmware.bin"
@@ -27,10 +27,10 @@ def build(
 ) -> Path:
     """Write the kfpkg of `package` to `out` (whole or not at all) and return `out`.
 
-    The model goes to 0x300000. `firmware`, a plain MaixPy image, goes to 0; the flashing tool
-    puts the K210's header and hash around it. With `key`, the 16 bytes in one board's fuses, it
-    is encrypted for that board and the header comes from here: the tools encrypt nothing of a
-    kfpkg. Equal input gives equal bytes.
+    The model, plain or sealed, goes to 0x300000. `firmware`, a plain MaixPy image, goes to 0; the
+    flashing tool puts the K210's header and hash around it. With `key`, the 16 bytes in one
+    board's fuses, it is encrypted for that board and the header comes from here: the tools
+    encrypt nothing of a kfpkg. Equal input gives equal bytes.
 
     Raises:
         UserError: `kfpkg_suffix` (the tools know the format by its name), the model does not
@@ -39,8 +39,9 @@ def build(
     if out.suffix != ".kfpkg":
         raise UserError("kfpkg_suffix", out.name)
     require_fit(package)
-    members: dict[str, bytes | Path] = {KMODEL: package.kmodel}
-    files = [_entry(MODEL_ADDRESS, KMODEL, prefix=False)]
+    model = package.board_file
+    members: dict[str, bytes | Path] = {model.name: model}
+    files = [_entry(MODEL_ADDRESS, model.name, prefix=False)]
     if firmware is not None:
         members[FIRMWARE] = path = builds.identify(firmware).path
         if key is not None:

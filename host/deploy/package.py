@@ -1,7 +1,8 @@
 """A package: a folder with `manifest.json` and `m.kmodel`; the SD zip and the kfpkg render it.
 
 The manifest is written first and names the kmodel's SHA-256: a folder whose kmodel does not
-match it is unfinished or damaged, and is never rendered.
+match it is unfinished or damaged, and is never rendered. A package that is sealed for one board
+has `m.kmx` as well: that is rendered, and the kmodel stays in the folder.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -19,15 +21,20 @@ from ..errors import UserError
 from ..files import atomic_write
 from ..kmodel.region import ANCHORS
 from . import firmware as builds
+from . import seal
+from .board_key import BoardKey, Strength
 from .flash_map import MODEL_BYTES_MAX
 
 MANIFEST = "manifest.json"
 KMODEL = "m.kmodel"
+KMX = "m.kmx"
 FORMAT = 1
 """Version of the manifest's shape."""
 
 NAME_MAX = 80
 LABEL_MAX = 64
+BOARD_DIGITS = 8
+"""So many digits of a board id tell boards apart for people; a whole one is a machine code."""
 BOARDS = ("", "m5stickv", "cube", "amigo_tft", "amigo_ips", "other")
 
 
@@ -49,10 +56,28 @@ class BoardOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class Seal:
+    """What a package says of its sealed model: `board` are the first 8 digits of the board id,
+    `sha256` and `bytes` are those of `m.kmx`. Nothing of it leads to a key."""
+
+    strength: Strength
+    board: str
+    sha256: str
+    bytes: int
+
+    @classmethod
+    def of(cls, data: bytes, key: BoardKey) -> Seal:
+        """Return the description of a file that was sealed with `key`."""
+        board = key.board_id.hex()[:BOARD_DIGITS]
+        return cls(key.strength, board, hashlib.sha256(data).hexdigest(), len(data))
+
+
+@dataclass(frozen=True, slots=True)
 class Package:
     """What `manifest.json` says. `input_size` is (width, height) in pixels, `anchors` those of a
     detector (five times width and height in grid cells), the byte counts are the kmodel's;
-    `firmware` is the id of a build; `created` is empty unless a time was given."""
+    `firmware` is the id of a build; `created` is empty unless a time was given; `seal` is None
+    where the model is not sealed."""
 
     folder: Path
     name: str
@@ -67,16 +92,24 @@ class Package:
     options: BoardOptions = field(default_factory=BoardOptions)
     created_by: str = f"maixforge {__version__}"
     created: str = ""
+    seal: Seal | None = None
 
     @property
     def kmodel(self) -> Path:
         """Where the kmodel lies."""
         return self.folder / KMODEL
 
+    @property
+    def board_file(self) -> Path:
+        """The file that the board loads: the kmodel, or the sealed one."""
+        return self.folder / (KMX if self.seal else KMODEL)
+
     def manifest(self) -> bytes:
         """Return the manifest as UTF-8 JSON; equal packages give equal bytes."""
         values = {**asdict(self), "format": FORMAT}
         del values["folder"]
+        if not self.seal:
+            del values["seal"]
         text = json.dumps(values, ensure_ascii=False, indent=2, sort_keys=True)
         return f"{text}\n".encode()
 
@@ -93,6 +126,7 @@ def create(
     choices: Sequence[tuple[str, int]] = (),
     created: str = "",
     info: kmodel.ModelInfo | None = None,
+    key: BoardKey | None = None,
 ) -> Package:
     """Make the package of a model in `folder` (created when missing) and return it.
 
@@ -107,12 +141,14 @@ def create(
         choices: smaller things to train, as `firmware.check_fit` takes them.
         created: a time to note; none is read from a clock, so equal input gives equal bytes.
         info: what the kmodel's header says, if it is known already.
+        key: of the one board that the model is sealed for; None: it stays plain.
 
     Raises:
         UserError: the kmodel is damaged, does not fit the firmware's memory, or name, labels or
             options cannot be used.
     """
     info = info or kmodel.info(model)
+    sealed = seal.seal(model, key) if key else b""
     package = Package(
         folder=folder,
         name=name.strip(),
@@ -126,6 +162,7 @@ def create(
         anchors=tuple((float(width), float(height)) for width, height in anchors),
         options=options or BoardOptions(),
         created=created,
+        seal=Seal.of(sealed, key) if key else None,
     )
     _check(package)
     if anchors:
@@ -136,11 +173,15 @@ def create(
     folder.mkdir(parents=True, exist_ok=True)
     atomic_write(folder / MANIFEST, package.manifest())
     atomic_write(package.kmodel, model)
+    if sealed:
+        atomic_write(package.board_file, sealed)
+    else:
+        (folder / KMX).unlink(missing_ok=True)  # of an older package
     return package
 
 
 def load(folder: Path) -> Package:
-    """Read a package back and prove that its kmodel is the one of its manifest.
+    """Read a package back and prove that its models are those of its manifest.
 
     Raises:
         UserError: `package_missing`, `package_damaged`, `package_unfinished`.
@@ -153,13 +194,19 @@ def load(folder: Path) -> Package:
     except ValueError as error:
         raise UserError("package_damaged", MANIFEST, reason=str(error)) from error
     package = _from_manifest(folder, values)
-    try:
-        found = hashlib.sha256(package.kmodel.read_bytes()).hexdigest()
-    except OSError as error:
-        raise UserError("package_unfinished", KMODEL) from error
-    if found != package.kmodel_sha256:
-        raise UserError("package_unfinished", KMODEL)
+    _prove(package.kmodel, package.kmodel_sha256)
+    if package.seal:
+        _prove(package.board_file, package.seal.sha256)
     return package
+
+
+def _prove(path: Path, sha256: str) -> None:
+    try:
+        found = hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise UserError("package_unfinished", path.name) from error
+    if found != sha256:
+        raise UserError("package_unfinished", path.name)
 
 
 def require_fit(package: Package, choices: Sequence[tuple[str, int]] = ()) -> None:
@@ -199,6 +246,7 @@ def _from_manifest(folder: Path, values: Any) -> Package:
         anchors = values.get("anchors", ())  # older manifests have none
         values["anchors"] = tuple((float(wide), float(high)) for wide, high in anchors)
         values["options"] = BoardOptions(**values["options"])
+        values["seal"] = _seal_of(values["seal"]) if "seal" in values else None
         missing = {one.name for one in fields(Package)} - set(values) - {"folder"}
         if missing:
             raise ValueError(f"no {min(missing)}")
@@ -207,6 +255,14 @@ def _from_manifest(folder: Path, values: Any) -> Package:
         return package
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise UserError("package_damaged", MANIFEST, reason=str(error)) from error
+
+
+def _seal_of(values: Any) -> Seal:
+    found = Seal(**values)
+    texts = f"{found.strength} {found.board} {found.sha256} {found.bytes}"
+    if not re.fullmatch(r"(bound|burnt) [0-9a-f]{8} [0-9a-f]{64} \d+", texts):
+        raise ValueError("seal")
+    return found
 
 
 def _check(package: Package) -> None:

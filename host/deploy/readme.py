@@ -23,7 +23,7 @@ Classes: {labels}
 3. Model in the flash instead (kfpkg)
    The .kfpkg writes the model to flash address 0x300000 (and the firmware to 0, when one is in
    it). Flash it with kflash or kflash_gui. boot.py and labels.txt do not come with it: they stay
-   on the card. boot.py takes the model from the flash when the card has no m.kmodel.
+   on the card. boot.py takes the model from the flash when the card has no {model}.
    Without a card: copy boot.py and labels.txt to /flash over the serial port (e.g. MaixPy IDE).
 
 4. Settings
@@ -31,17 +31,15 @@ Classes: {labels}
    When the picture is upside-down or mirrored the model sees it so, too: set it right first.
 
 5. What the board may say
-   load error:2002   no kmodel V3 there: copy m.kmodel again, or flash the kfpkg again
-   load error:2003   the model is damaged: copy it again
-   load error:2005   the file cannot be read: copy it again, check the card
+{loading}\
    load error:2006   not enough memory: flash "minimum_with_ide_support" or train a smaller model
-   check img format  boot.py and m.kmodel are of different packages: copy all files again
+   check img format  boot.py and {model} are of different packages: copy all files again
 {more}   No SD card        FAT32 and MBR, not exFAT and not GPT; some boards do not read every card
    No camera         switch off, push the cable in, switch on
-
-Files: boot.py (the program), m.kmodel (the model, {bytes} bytes), labels.txt (one label a line),
+{sealed}
+Files: boot.py (the program), {model} (the model, {bytes} bytes), labels.txt (one label a line),
 start.jpg (start picture), manifest.json (facts about the model).
-SHA-256 of m.kmodel: {sha256}
+SHA-256 of {model}: {sha256}
 """
 
 CHINESE = """\
@@ -62,7 +60,7 @@ CHINESE = """\
 3. 把模型放进 Flash（kfpkg）
    .kfpkg 把模型写到 Flash 地址 0x300000（如果包含固件，则固件写到 0）。
    用 kflash 或 kflash_gui 烧录。boot.py 和 labels.txt 不在其中，仍放在 SD 卡上；
-   卡上没有 m.kmodel 时，boot.py 从 Flash 读取模型。
+   卡上没有 {model} 时，boot.py 从 Flash 读取模型。
    不用 SD 卡时：通过串口（例如 MaixPy IDE）把 boot.py 和 labels.txt 复制到 /flash。
 
 4. 设置
@@ -70,17 +68,15 @@ CHINESE = """\
    画面颠倒或镜像时，模型看到的也一样，请先调正。
 
 5. 开发板可能的提示
-   load error:2002   没有找到 kmodel V3：重新复制 m.kmodel，或重新烧录 kfpkg
-   load error:2003   模型文件损坏：重新复制
-   load error:2005   文件无法读取：重新复制，并检查 SD 卡
+{loading}\
    load error:2006   内存不足：烧录 minimum_with_ide_support 固件，或训练更小的模型
-   check img format  boot.py 与 m.kmodel 不属于同一个包：重新复制所有文件
+   check img format  boot.py 与 {model} 不属于同一个包：重新复制所有文件
 {more}   No SD card        SD 卡须为 FAT32 + MBR，不能是 exFAT 或 GPT；个别卡不被识别
    No camera         断电，插紧摄像头排线，再上电
-
-文件：boot.py（程序），m.kmodel（模型，{bytes} 字节），labels.txt（每行一个标签），
+{sealed}
+文件：boot.py（程序），{model}（模型，{bytes} 字节），labels.txt（每行一个标签），
 start.jpg（启动画面），manifest.json（模型信息）。
-m.kmodel 的 SHA-256：{sha256}
+{model} 的 SHA-256：{sha256}
 """
 
 TASKS: dict[str, tuple[dict[str, str], dict[str, str]]] = {
@@ -126,6 +122,66 @@ TASKS: dict[str, tuple[dict[str, str], dict[str, str]]] = {
 }
 """What the text says of each task, in both languages."""
 
+LOADING = (
+    """\
+   load error:2002   no kmodel V3 there: copy m.kmodel again, or flash the kfpkg again
+   load error:2003   the model is damaged: copy it again
+   load error:2005   the file cannot be read: copy it again, check the card
+""",
+    """\
+   load error:2002   没有找到 kmodel V3：重新复制 m.kmodel，或重新烧录 kfpkg
+   load error:2003   模型文件损坏：重新复制
+   load error:2005   文件无法读取：重新复制，并检查 SD 卡
+""",
+)
+SEALED_LOADING = (
+    """\
+   Model is for another board   it was sealed with another board's key: use that board
+   Model damaged     m.kmx is not as it was written: copy it again, or flash the kfpkg again
+   Card is gone      it was pulled out while the model was loaded: press reset
+""",
+    """\
+   Model is for another board   模型是用另一块开发板的密钥封装的：请使用那块开发板
+   Model damaged     m.kmx 与写入时不同：重新复制，或重新烧录 kfpkg
+   Card is gone      加载模型时卡被拔出：请按复位键
+""",
+)
+"""What the board says when a model cannot be loaded."""
+
+SEALED = {
+    "bound": (
+        """
+6. Sealed for one board
+   The model in m.kmx is encrypted. Only the board whose id begins with {board} opens it: its key
+   follows from the number of its chip. A copy of this card or of the kfpkg is of no use on another
+   board. Who can type commands on that board, or knows its machine code, can open the model: the
+   number of the chip is no secret there. labels.txt, boot.py and start.jpg are not encrypted.
+""",
+        """
+6. 仅限一块开发板
+   m.kmx 中的模型已加密，只有编号以 {board} 开头的开发板能打开：密钥由其芯片编号得出。
+   把本卡或 kfpkg 复制到其他开发板上无法使用。能在该开发板上输入命令的人，或知道其机器码的人，
+   可以打开模型：芯片编号在那里不是秘密。labels.txt、boot.py 和 start.jpg 未加密。
+""",
+    ),
+    "burnt": (
+        """
+6. Sealed for one board
+   The model in m.kmx is encrypted. Only the board whose id begins with {board} opens it: its key
+   is burnt into its chip and cannot be read from there. A copy of this card or of the kfpkg is of
+   no use on another board. Who can run programs on that very board can have it decrypt the model.
+   labels.txt, boot.py and start.jpg are not encrypted.
+""",
+        """
+6. 仅限一块开发板
+   m.kmx 中的模型已加密，只有编号以 {board} 开头的开发板能打开：密钥烧写在其芯片中，无法读出。
+   把本卡或 kfpkg 复制到其他开发板上无法使用。能在该开发板上运行程序的人，可以让它解密模型。
+   labels.txt、boot.py 和 start.jpg 未加密。
+""",
+    ),
+}
+"""A section of its own in sealed packages, by strength."""
+
 BASIS = {
     "measured": ("measured on a board", "板上实测"),
     "published": ("published by Sipeed", "Sipeed 公布"),
@@ -149,12 +205,25 @@ def readme(package: Package) -> bytes:
             needed=f"{needed:,}",
             budget=f"{build.model_bytes:,}",
             basis=BASIS[build.basis][language],
-            bytes=f"{package.kmodel_bytes:,}",
-            sha256=package.kmodel_sha256,
+            model=package.board_file.name,
+            **_of_file(package, language),
         )
         for language, text in enumerate((ENGLISH, CHINESE))
     ]
     return "\n\n".join(parts).replace("\n", "\r\n").encode("utf-8-sig")
+
+
+def _of_file(package: Package, language: int) -> dict[str, str]:
+    seal = package.seal
+    if not seal:
+        size, sha256 = package.kmodel_bytes, package.kmodel_sha256
+        return {"bytes": f"{size:,}", "sha256": sha256, "loading": LOADING[language], "sealed": ""}
+    return {
+        "bytes": f"{seal.bytes:,}",
+        "sha256": seal.sha256,
+        "loading": SEALED_LOADING[language],
+        "sealed": SEALED[seal.strength][language].format(board=seal.board),
+    }
 
 
 def _of_task(package: Package, language: int) -> dict[str, str]:

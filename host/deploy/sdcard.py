@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from ..files import write_zip
-from .board import render
+from .board import SEALED, render
 from .firmware import CAMERA
 from .flash_map import MODEL_ADDRESS
-from .package import KMODEL, MANIFEST, Package, require_fit
+from .package import MANIFEST, Package, require_fit
 from .picture import start_picture
 from .readme import readme
 
@@ -20,19 +20,19 @@ FULL_VIEW = 224
 def build(package: Package, out: Path) -> Path:
     """Write the zip for the card's root to `out` (whole or not at all) and return `out`.
 
-    It holds boot.py, m.kmodel, labels.txt, start.jpg, README.txt and manifest.json. Equal
-    packages give equal bytes.
+    It holds boot.py, m.kmodel (of a sealed package m.kmx instead), labels.txt, start.jpg,
+    README.txt and manifest.json. Equal packages give equal bytes.
 
     Raises:
         UserError: the model does not fit the package's firmware.
     """
     require_fit(package)
-    write_zip(out, {**texts(package), KMODEL: package.kmodel})
+    write_zip(out, {**texts(package), package.board_file.name: package.board_file})
     return out
 
 
 def texts(package: Package) -> dict[str, bytes]:
-    """Return every file of the card but the kmodel, by name."""
+    """Return every file of the card but the model, by name."""
     return {
         "boot.py": boot_script(package),
         "labels.txt": "".join(f"{label}\n" for label in package.labels).encode("ascii"),
@@ -50,7 +50,7 @@ def boot_script(package: Package) -> bytes:
         anchors = tuple(side for anchor in package.anchors for side in anchor)
         region = {"anchors": anchors, "nms": float(options.nms)}
     settings: dict[str, Any] = {
-        "model": f"/sd/{KMODEL}",
+        "model": f"/sd/{package.board_file.name}",
         "flash_address": MODEL_ADDRESS,
         "input": package.input_size,
         "window": camera_window(package.input_size),
@@ -64,7 +64,7 @@ def boot_script(package: Package) -> bytes:
         "json": options.serial_json,
         "title": package.name if package.name.isascii() else "MaixForge",
     }
-    return render(f"run_{package.task}", settings)
+    return render(f"run_{package.task}", settings, SEALED if package.seal else None)
 
 
 def camera_window(input_size: tuple[int, int]) -> tuple[int, int]:
