@@ -6,6 +6,7 @@
 
 /* PLL0 (SDK sysctl.h, fields; Linux k210_plls_cfg, these factors: 780 MHz, the chip's usual rate) */
 #define PLL_FACTORS (0u << 0 | 59u << 4 | 1u << 10 | 59u << 14) /* r - 1, f - 1, od - 1, bwadj - 1 */
+#define PLL_KEPT (1u << 22) /* internal feedback: left as the chip has it */
 #define PLL_RESET (1u << 20)
 #define PLL_POWER (1u << 21)
 #define PLL_OUT (1u << 25)
@@ -36,21 +37,22 @@ static void select_clocks(uint32_t selection)
 /* SDK sysctl.c, sysctl_pll_set_freq: leave the PLL, stop it, set, power, reset, lock, output. */
 void clock_start(void)
 {
+    uint32_t pll = (REG(SYSCTL_PLL0) & PLL_KEPT) | PLL_FACTORS;
     hz = CRYSTAL_HZ;
     select_clocks(SELECT_CRYSTAL);
-    REG(SYSCTL_PLL0) = PLL_FACTORS;
-    REG(SYSCTL_PLL0) = PLL_FACTORS | PLL_POWER;
+    REG(SYSCTL_PLL0) = pll;
+    REG(SYSCTL_PLL0) = pll |= PLL_POWER;
     pause_us(1);
-    REG(SYSCTL_PLL0) = PLL_FACTORS | PLL_POWER | PLL_RESET;
+    REG(SYSCTL_PLL0) = pll | PLL_RESET;
     pause_us(1);
-    REG(SYSCTL_PLL0) = PLL_FACTORS | PLL_POWER;
+    REG(SYSCTL_PLL0) = pll;
     for (int tries = PLL_TRIES; (REG(SYSCTL_PLL_LOCK) & PLL0_LOCKED) != PLL0_LOCKED; tries--) {
         if (!tries)
             return;
         REG(SYSCTL_PLL_LOCK) |= PLL0_CLEAR_SLIP;
         pause_us(10);
     }
-    REG(SYSCTL_PLL0) = PLL_FACTORS | PLL_POWER | PLL_OUT;
+    REG(SYSCTL_PLL0) = pll | PLL_OUT;
     select_clocks(SELECT_PLL0);
     hz = FAST_HZ;
 }

@@ -105,13 +105,33 @@ static void status(char **field, unsigned fields)
     say_status(id, &slot, states, error ? error : slot.unclear ? "slot_unclear" : OK);
 }
 
-/* Write what is missing of the key, then make sure that the slot is this key. */
-static error_t write_key(const uint8_t *key, const uint8_t *part, struct slot *slot)
+static error_t known_answer(const uint8_t *key, struct slot *slot)
 {
     uint8_t answer[16];
-    error_t error;
+    error_t error = slot_read(slot);
+    foretell(key, answer);
+    return error ? error : same(answer, slot->answer, sizeof answer) ? OK : "known_answer";
+}
+
+/* One fuse alone comes first: if the engine does not use the slot as is thought, that is all that is
+ * lost. `part` is blank before, and has that one afterwards. */
+static error_t write_first(const uint8_t *key, uint8_t *part, struct slot *slot)
+{
+    static const uint8_t blank[KEY_SIZE];
+    key_bits = "some";
+    add_one(key, part);
+    error_t error = otp_write(KEY_SLOT, part, blank, KEY_SIZE);
+    return error ? error : known_answer(part, slot);
+}
+
+/* Write what is missing of the key, then make sure that the slot is this key. */
+static error_t write_key(const uint8_t *key, uint8_t *part, struct slot *slot)
+{
     bool complete = same(part, key, KEY_SIZE), fresh = slot->blank;
     event("burn", "write");
+    error_t error = fresh ? write_first(key, part, slot) : OK;
+    if (error)
+        return error;
     if (!complete)
         key_bits = "some";
     error = complete ? otp_repair() : otp_write(KEY_SLOT, key, part, KEY_SIZE);
@@ -124,11 +144,7 @@ static error_t write_key(const uint8_t *key, const uint8_t *part, struct slot *s
     if (error)
         return error;
     event("burn", "known_answer");
-    error = slot_read(slot);
-    if (error)
-        return error;
-    foretell(key, answer);
-    return same(answer, slot->answer, sizeof answer) ? OK : "known_answer";
+    return known_answer(key, slot);
 }
 
 static error_t burn_key(char **field, const uint8_t *key, struct slot *slot)

@@ -142,6 +142,7 @@ struct slot {
 };
 error_t slot_read(struct slot *slot);
 void foretell(const uint8_t *key, uint8_t *answer); /* what the engine answers with this key */
+bool add_one(const uint8_t *key, uint8_t *part);
 bool slot_is_part_of(const struct slot *slot, const uint8_t *key, uint8_t *part);
 
 /* functions.c */

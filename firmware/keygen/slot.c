@@ -87,20 +87,26 @@ error_t slot_read(struct slot *slot)
     return error;
 }
 
+/* Put the first one of `key` that `part` lacks into `part`; false if it lacks none. */
+bool add_one(const uint8_t *key, uint8_t *part)
+{
+    for (unsigned bit = 0; bit < 8 * KEY_SIZE; bit++)
+        if ((key[bit / 8] & ~part[bit / 8]) >> bit % 8 & 1) {
+            part[bit / 8] |= 1 << bit % 8;
+            return true;
+        }
+    return false;
+}
+
 /* Is there a `part`, the first so many ones of `key`, that gives the slot's answer? */
 bool slot_is_part_of(const struct slot *slot, const uint8_t *key, uint8_t *part)
 {
     uint8_t answer[16];
-    for (unsigned i = 0; i < KEY_SIZE; i++)
-        part[i] = 0;
-    for (unsigned bit = 0;; bit++) {
+    wipe(part, KEY_SIZE);
+    do {
         foretell(part, answer);
         if (same(answer, slot->answer, 16))
             return true;
-        while (bit < 8 * KEY_SIZE && !(key[bit / 8] >> bit % 8 & 1))
-            bit++;
-        if (bit == 8 * KEY_SIZE)
-            return false;
-        part[bit / 8] |= 1 << bit % 8;
-    }
+    } while (add_one(key, part));
+    return false;
 }

@@ -247,13 +247,29 @@ def test_a_function_that_does_not_read_back_is_not_taken_for_set():
 def test_a_key_that_is_seen_only_after_a_reset():
     board = Keygen()
     board.otp.key_at_reset_only = True
-    reply = board.burn(KEY_A)
-    assert (reply["ok"], reply["error"]) == (False, "known_answer")
-    assert reply["written"]["key_bits"] == "all" and board.functions == []
-    board.power_cycle()
-    assert board.status()["machine_code"] == code_of(KEY_A)
+    for ones in (1, weight(KEY_A)):  # the first fuse alone, then the rest
+        reply = board.burn(KEY_A)
+        assert (reply["ok"], reply["error"]) == (False, "known_answer")
+        assert reply["written"] == {"key_bits": "some", "functions": []}
+        assert board.otp.slot == part_of(KEY_A, ones) and board.functions == []
+        board.power_cycle()
+        assert board.status()["machine_code"] == code_of(part_of(KEY_A, ones))
     assert board.burn(KEY_A)["written"] == NOTHING
     assert board.lock(KEY_A)["ok"]
+
+
+def test_an_engine_that_sees_the_slot_in_another_order_costs_one_fuse():
+    board = Keygen()
+    board.chip.aes._key = lambda key=board.chip.aes._key: key()[::-1] if _selected(board) else key()
+    assert board.burn(KEY_A)["error"] == "known_answer"
+    assert board.otp.slot == part_of(KEY_A, 1)
+    board.power_cycle()
+    assert board.burn(KEY_A)["error"] == "not_blank"
+    assert board.otp.slot == part_of(KEY_A, 1)
+
+
+def _selected(board):
+    return board.otp.values["gb_otp_en"]
 
 
 def test_a_slot_that_does_not_hold_what_was_written():

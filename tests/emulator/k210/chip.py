@@ -114,6 +114,11 @@ class Chip:
         if self.current:
             self.current.stop_now()
 
+    def end_slice(self) -> None:
+        """End the slice at the load that is being done; it is done again in the next one."""
+        if self.current:
+            self.current.uc.emu_stop()
+
     def request_reset(self) -> None:
         """End the run: a program wrote to the reset register."""
         self.reset_requested = True

@@ -27,6 +27,8 @@ class Uarths(Device):
         super().__init__(chip)
         self.received: deque[int] = deque()
         self.send: Callable[[int], None] = discard
+        self.starving: Callable[[], None] = lambda: None
+        """Called when a program looks for a byte and there is none."""
 
     def type(self, data: bytes) -> None:
         """Let `data` arrive from outside."""
@@ -46,7 +48,10 @@ class Uarths(Device):
 
     def read_rxdata(self) -> int:
         self.chip.lines_changed = True
-        return self.received.popleft() if self.received else 1 << 31
+        if self.received:
+            return self.received.popleft()
+        self.starving()
+        return 1 << 31
 
     def read_ip(self) -> int:
         return self.TX_WATERMARK | (self.RX_WATERMARK if self._enough() else 0)
