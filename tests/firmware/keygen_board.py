@@ -103,6 +103,8 @@ class Keygen:
         lines = [json.loads(line) for line in self.said.decode("ascii").splitlines()]
         assert [member in line for line in lines] == [False] * (len(lines) - 1) + [True]
         self._check_secrets()
+        switches = {name: self.otp.values[name] for name in ("gb_otp_en", "data_blk_ctrl")}
+        assert switches == {"gb_otp_en": 0, "data_blk_ctrl": 0}
         return lines
 
     def _check_secrets(self) -> None:

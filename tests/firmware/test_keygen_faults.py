@@ -95,6 +95,16 @@ def _go_on(board, key, other):
     assert board.otp.slot == key and len(board.otp.pulses) == weight(key) - weight(part)
 
 
+def test_the_self_repair_that_a_power_cut_prevented_is_made_up_for():
+    board = Keygen()
+    line = board.burn_line(KEY_A)
+    cut(board, line, Event.REPAIR_WRITE, 2)  # the first was for the first fuse
+    assert board.otp.slot == KEY_A
+    counting = Once(board.otp)
+    assert board.ask(line)["written"] == NOTHING
+    assert counting.steps[Event.REPAIR_WRITE] == counting.steps[Event.REPAIR_READ] == 1
+
+
 def test_power_lost_twice():
     board = Keygen()
     line = board.burn_line(KEY_B)
