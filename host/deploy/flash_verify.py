@@ -117,8 +117,9 @@ def _hash(link: SerialTransport, port: str, address: int, size: int) -> str:
 
 
 def _asked(link: SerialTransport, port: str, script: str) -> str:
+    """Run a script; return its last line: MaixPy itself may say "kpu_net __del__" before."""
     try:
-        return link.exec(script).decode("ascii", "replace").strip()
+        return link.exec(script).decode("ascii", "replace").strip().rpartition("\n")[2]
     except TransportExecError as error:
         reason = (error.error_output.strip().splitlines() or ["?"])[-1]
         raise _unverified(port, reason) from error

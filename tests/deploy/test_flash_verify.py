@@ -131,6 +131,14 @@ def test_a_program_that_runs_is_stopped(start_board, file):
     assert flash_verify.verify(board.port, file).compared == file.bytes
 
 
+def test_what_maixpy_says_by_itself_does_not_count(start_board, file):
+    """Real MaixPy says so when a model is collected, in the middle of an answer of ours."""
+    says = "            file.seek(address)\n            print('kpu_net __del__')\n"
+    board = start_board(START.replace("            file.seek(address)\n", says))
+    flash.write(board.port, file, board="dock")
+    assert flash_verify.verify(board.port, file).compared == file.bytes
+
+
 @pytest.mark.parametrize("where", ["first", "header", "last", "model"])
 def test_one_flipped_bit_goes_by_kflash_and_is_found(start_board, file, where):
     firmware, model = file.parts

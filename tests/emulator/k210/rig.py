@@ -32,18 +32,28 @@ class Rig:
     """A Sipeed board with MaixPy's .bin in its flash.
 
     Args:
-        firmware: the .bin as published.
+        firmware: the .bin as published, or the contents of a whole flash (a bytearray of 16 MiB,
+            which the board then uses).
         card: image of a FAT card; a copy is used (`card` afterwards is what the board left).
         camera: what the camera sees, one picture a frame; the last repeats. None: no camera.
+        key: 16 bytes in the chip's key slot.
     """
 
     def __init__(
-        self, firmware: bytes, card: bytes, camera: Iterable[Image.Image] | None = None
+        self,
+        firmware: bytes | bytearray,
+        card: bytes,
+        camera: Iterable[Image.Image] | None = None,
+        key: bytes = bytes(16),
     ) -> None:
         self.card = bytearray(card)
         self.chip = Chip(self.card)
-        image = firmware_image(firmware)
-        self.chip.flash.bytes[: len(image)] = image
+        if isinstance(firmware, bytearray):
+            self.chip.flash.bytes = firmware
+        else:
+            image = firmware_image(firmware)
+            self.chip.flash.bytes[: len(image)] = image
+        self.chip.otp.bytes[0x3FF0:0x4000] = key
         self.panel = Panel()
         self.chip.spi[0].slave = self.panel
         self.chip.gpiohs.listeners.append((LCD_DATA_SELECT, self.panel.data_select))
