@@ -27,6 +27,7 @@ from .command import (
     command,
     fit_option,
     json_option,
+    seal_option,
     task_fit_option,
 )
 from .errors import UserError
@@ -39,8 +40,11 @@ STEPS = {
     "train": N_("Train"),
     "compile": N_("Compile"),
     "evaluate": N_("Evaluate"),
+    "seal": N_("Seal"),
     "package": N_("Package"),
 }
+
+STRENGTHS = {"bound": N_("bound, no fuse"), "burnt": N_("burnt into the chip")}
 
 EPOCH = {"loss": N_("loss"), "valid_accuracy": N_("accuracy"), "valid_map50": "mAP50"}
 """What is told of an epoch."""
@@ -150,6 +154,7 @@ def check(terminal: Terminal, data: Path) -> int:
 @task_fit_option
 @click.option("--backbone", default="", help="Network, e.g. mobilenet_1.0_cut11.")
 @click.option("--firmware", default="", help="MaixPy build of the board (see firmware/).")
+@seal_option
 @click.option("--canmv", is_flag=True, help="Also make a kmodel V5 for CanMV (needs nncase).")
 @click.option(
     "--set", "overrides", multiple=True, metavar="KNOB=VALUE", help="Any training knob, repeatable."
@@ -161,6 +166,7 @@ def train(
     data: Path,
     out: Path,
     test: Path | None,
+    seal: str,
     overrides: tuple[str, ...],
     **choices: Any,
 ) -> None:
@@ -170,7 +176,7 @@ def train(
     """
     from dataclasses import asdict  # noqa: PLC0415
 
-    from .jobs import findings, pipeline, submit  # noqa: PLC0415
+    from .jobs import findings, pipeline, sealing, submit  # noqa: PLC0415
     from .jobs.doubts import doubts  # noqa: PLC0415
     from .jobs.order import output_folder, parse_overrides  # noqa: PLC0415
     from .jobs.spec import JobSpec  # noqa: PLC0415
@@ -187,13 +193,16 @@ def train(
         rules=asdict(submit.rules_of(settings)),
         firmware_folder=str(settings.firmware.resolve()),
         nncase_python=settings.nncase_python,
+        data_folder=str(settings.data.resolve()),
+        # The name as it is stored: what was typed may have been a machine code.
+        seal=sealing.usable(settings.data, seal).name if seal else "",
         **choices,
     )
     folder = output_folder(out, spec)
     with terminal.progress(N_("Receive")) as bar:
         result = pipeline.run(folder, spec, lambda event: _show(terminal, bar, event))
-    for part in (result, result.get("canmv", {})):
-        for key in part.keys() & {"kmodel", "sd_zip", "kfpkg"}:
+    for part in (result, result.get("canmv", {}), result.get("seal", {})):
+        for key in part.keys() & {"kmodel", "sd_zip", "kfpkg", "kmx"}:
             part[key] = str(folder / part[key])
     said = [*doubts(result), *findings.from_json(result.get("canmv_problems", []))]
     terminal.findings(said)
@@ -225,6 +234,17 @@ def _summary(terminal: Terminal, result: Mapping[str, Any]) -> None:
     terminal.table(["", ""], rows)
     terminal.say(N_("SD card: unpack {path} to the card's root"), path=result["sd_zip"])
     terminal.say(N_("Flash:   {path}"), path=result["kfpkg"])
+    if "seal" in result:
+        _say_sealed(terminal, result["seal"])
+
+
+def _say_sealed(terminal: Terminal, seal: Mapping[str, Any]) -> None:
+    strength = terminal.tr(STRENGTHS[seal["strength"]])
+    terminal.say(
+        N_("Sealed for {board} ({board_id}...; {strength}). Hand on these two files only: the "
+           "folder keeps the plain m.kmodel. What the seal is worth: docs/sealing.md"),
+        **{**seal, "strength": strength},
+    )  # fmt: skip
 
 
 def _accuracy_rows(terminal: Terminal, result: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -282,6 +302,7 @@ main.add_command(keys)
 @click.option("--threshold", default=0.5, show_default=True, help="Least score shown as sure.")
 @click.option("--anchors", default="", help="Of a YOLOv2 detector: ten numbers, in grid cells.")
 @click.option("--nms", default=0.3, show_default=True, help="Largest overlap of a class's boxes.")
+@seal_option
 @json_option
 @command
 def package(
@@ -292,14 +313,17 @@ def package(
     anchors: str,
     name: str,
     firmware: str,
+    seal: str,
     **board: Any,
 ) -> None:
     """Pack a kmodel MODEL for a board: SD zip and kfpkg; with --anchors it is a detector."""
     from .deploy import firmware as builds  # noqa: PLC0415
     from .deploy import kfpkg, sdcard  # noqa: PLC0415
     from .deploy import package as room  # noqa: PLC0415
+    from .jobs import sealing  # noqa: PLC0415
     from .jobs.tryout import parse_anchors, read_labels  # noqa: PLC0415
 
+    entry = sealing.usable(config.load().data, seal) if seal else None
     packed = room.create(
         out / "package",
         model.read_bytes(),
@@ -308,13 +332,18 @@ def package(
         anchors=parse_anchors(anchors).tolist() if anchors else (),
         firmware=firmware or builds.DEFAULT,
         options=room.BoardOptions(**board),
+        key=entry.key if entry else None,
     )
     image = builds.find(config.load().firmware, builds.get(packed.firmware))
     sd_zip = sdcard.build(packed, out / "sd.zip")
     flash = kfpkg.build(packed, out / "model.kfpkg", image)
     terminal.say(N_("SD card: unpack {path} to the card's root"), path=sd_zip)
     terminal.say(N_("Flash:   {path}"), path=flash)
-    terminal.result({"sd_zip": str(sd_zip), "kfpkg": str(flash)})
+    made: dict[str, Any] = {"sd_zip": str(sd_zip), "kfpkg": str(flash)}
+    if entry:
+        made["seal"] = sealing.described(entry, packed)
+        _say_sealed(terminal, made["seal"])
+    terminal.result(made)
 
 
 @main.command()

@@ -31,6 +31,11 @@ task_fit_option = click.option(
 )
 
 
+seal_option = click.option(
+    "--seal", default="", metavar="NAME", help="Seal the model for this board (see keys list)."
+)
+
+
 class Size(click.ParamType):
     """A side in pixels, or width x height."""
 

@@ -17,8 +17,8 @@ NAME = "events.jsonl"
 
 COUNT_SECONDS = 0.25
 
-STEPS = ("receive", "check", "train", "compile", "evaluate", "package")
-"""The steps of the pipeline in their order."""
+STEPS = ("receive", "check", "train", "compile", "evaluate", "seal", "package")
+"""The steps of the pipeline in their order; only some jobs have `seal`."""
 
 
 class Event(TypedDict):

@@ -1,4 +1,4 @@
-"""The whole way of one job: receive, check, train, compile, evaluate, package.
+"""The whole way of one job: receive, check, train, compile, evaluate, (seal,) package.
 
 Each step reads what the earlier ones left in the job's folder and writes its own result whole or
 not at all. The pages (through the child process) and the CLI run this same function. What differs
@@ -18,7 +18,7 @@ from ..kmodel.plot import plot
 from ..kmodel.sqnr import layer_errors
 from ..trainer import runtime
 from ..trainer.pictures import read_pictures
-from . import canmv, classify, detect
+from . import canmv, classify, detect, sealing
 from .model_file import layer_rows
 from .pictures import LAYERS, REPORT
 from .progress import Listener, Progress
@@ -56,6 +56,7 @@ def run(folder: Path, spec: JobSpec, report: Listener) -> dict[str, Any]:
     progress = Progress(report)
     build = firmware.get(spec.firmware)
     canmv.require(spec)
+    board = sealing.entry_of(spec)
     dataset, test = receive(folder, spec, progress)
     canmv.require_task(spec, dataset.task)
     task = TASKS[dataset.task]
@@ -75,7 +76,7 @@ def run(folder: Path, spec: JobSpec, report: Listener) -> dict[str, Any]:
     progress.begin("evaluate")
     verdict = task.judge(job, model, answer(job, model, compiled.data))
 
-    progress.begin("package")
+    progress.begin("seal" if board else "package")
     packed = package.create(
         folder / PACKAGE,
         compiled.data,
@@ -84,7 +85,9 @@ def run(folder: Path, spec: JobSpec, report: Listener) -> dict[str, Any]:
         anchors=model.card.anchors,
         firmware=build.id,
         options=verdict.board,
+        key=board.key if board else None,
     )
+    progress.begin("package")
     sd_zip = sdcard.build(packed, folder / SD_ZIP)
     image = firmware.find(Path(spec.firmware_folder), build) if spec.firmware_folder else None
     flash = kfpkg.build(packed, folder / KFPKG, image)
@@ -96,6 +99,8 @@ def run(folder: Path, spec: JobSpec, report: Listener) -> dict[str, Any]:
     result.get("report", {})["layers"] = _layers(job, model, compiled)
     if dataset.root.is_relative_to(folder):  # so that the job's folder can be moved
         result.get("report", {})["pictures"] = dataset.root.relative_to(folder).as_posix()
+    if board:
+        result["seal"] = sealing.described(board, packed)
     if spec.canmv:
         canmv.add(result, folder, spec, dataset, model, options, progress.tell)
     result["seconds"] = round(time.monotonic() - began, 1)

@@ -15,7 +15,8 @@ SHARES = {
     "train": (0.03, 0.80),
     "compile": (0.80, 0.88),
     "evaluate": (0.88, 0.98),
-    "package": (0.98, 1.0),
+    "seal": (0.98, 0.985),
+    "package": (0.985, 1.0),
 }
 """Which part of a job's progress each step is."""
 

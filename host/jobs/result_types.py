@@ -89,6 +89,17 @@ class Canmv(TypedDict):
     kmodel_bytes: int
 
 
+class Sealed(TypedDict):
+    """The board that a model is sealed for: its name and the first digits of its id, the strength
+    ("bound" or "burnt"), and the sealed model, which all packages hold instead of the kmodel."""
+
+    board: str
+    board_id: str
+    strength: str
+    kmx: str
+    kmx_bytes: int
+
+
 class Result(TypedDict):
     """`result.json`, the same object as `maixforge train --json` prints, and more.
 
@@ -122,5 +133,6 @@ class Result(TypedDict):
     report: NotRequired[Report]
     firmware_fit: NotRequired[list[FirmwareFit]]
     curves: NotRequired[list[Curve]]
+    seal: NotRequired[Sealed]
     canmv: NotRequired[Canmv]
     canmv_problems: NotRequired[list[dict[str, Any]]]

@@ -19,7 +19,9 @@ class JobSpec:
     `host.trainer.options` knows ("" for what is usual for the task), `size` is the input's side
     in pixels or (width, height), `firmware` an id of
     `host.deploy.firmware` ("" for its default), `firmware_folder` where the user keeps MaixPy
-    files ("" for none). With `canmv` a kmodel V5 is made as well, by the interpreter
+    files ("" for none). `seal` is the name of the board, in the key store of `data_folder`, that
+    the model is sealed for ("" for none); no spec holds a key or a machine code. With `canmv` a
+    kmodel V5 is made as well, by the interpreter
     `nncase_python` ("" for one that is found). `overrides` are further options of the trainer by
     name. `limits` and `rules` are fields of `host.datasets.limits` that differ from their
     defaults.
@@ -34,6 +36,8 @@ class JobSpec:
     backbone: str = ""
     firmware: str = ""
     firmware_folder: str = ""
+    seal: str = ""
+    data_folder: str = ""
     test: str = ""
     canmv: bool = False
     nncase_python: str = ""

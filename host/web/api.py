@@ -37,8 +37,9 @@ def job(job_id: str) -> Response:
 def start(job_id: str) -> tuple[Response, int]:
     """Put a job in the queue; every option may be missing.
 
-    They are name, preset, fit, backbone, firmware and seed, of a classifier also canmv, of a
-    detector size (such as 240x240) and stride.
+    They are name, preset, fit, backbone, firmware, seed, seal (the name of a board whose key is
+    here) and machine_code (of a new one), of a classifier also canmv, of a detector size (such as
+    240x240) and stride.
     """
     return jsonify(ok=True, **as_dict(actions.start(job_id))), 202
 

@@ -9,20 +9,25 @@ from flask_wtf import FlaskForm
 from wtforms import BooleanField, IntegerField, SelectField, StringField
 from wtforms.validators import InputRequired, NumberRange
 
-from ..errors import Finding, UserError
-from ..jobs import choices
+from ..errors import Finding, UserError, naming
+from ..jobs import choices, sealing
 from ..jobs.spec import JobSpec
 from ..jobs.submit import UPLOAD, limits_of, plain_name, rules_of
 from .state import host
 
 SEED_MAX = 2**31 - 1
+MAY_BE_SECRET = ("seal", "machine_code")
+"""Fields into which somebody may paste a machine code; what was in them is in no answer."""
+CODE_MAX = 80
+"""Characters of a machine code as people type it, blanks and hyphens included."""
 
 
 class JobForm(FlaskForm):
     """Name, preset, input fit, backbone, firmware and seed of one training.
 
-    A classifier's also has CanMV, a detector's input size and stride. Labels and hints are in the
-    template, where the page's language is known.
+    A classifier's also has CanMV, a detector's input size and stride. `seal` is a stored board;
+    `machine_code` goes into the key store and nowhere else: it is in no row, no spec and no page.
+    Labels and hints are in the template, where the page's language is known.
     """
 
     name = StringField(render_kw={"maxlength": 60})
@@ -33,6 +38,10 @@ class JobForm(FlaskForm):
     canmv = BooleanField()
     size = SelectField()
     stride = SelectField()
+    seal = SelectField()
+    machine_code = StringField(
+        render_kw={"maxlength": CODE_MAX, "autocomplete": "off", "spellcheck": "false"}
+    )
     seed = IntegerField(validators=[InputRequired(), NumberRange(0, SEED_MAX)], default=0)
 
     def __init__(self, task: str, **kwargs: Any) -> None:
@@ -50,13 +59,15 @@ class JobForm(FlaskForm):
         self.fit.choices = [(name, fit_text.get(name, name)) for name in choices.FITS[task]]
         self.backbone.choices = [(one.name, _backbone_text(one)) for one in choices.backbones()]
         self.firmware.choices = choices.firmwares()
+        boards = sealing.names(host().settings.data)
+        self.seal.choices = [("", _("no: any board may run it")), *((one, one) for one in boards)]
         if not self.is_submitted():
             self.preset.data = self.preset.data or "balanced"
 
     def fill_gaps(self) -> None:
         """Give what a request did not send its default, so that the API may send a few only."""
         self.preset.data = self.preset.data or "balanced"
-        for field in (self.fit, self.backbone, self.firmware, self.size, self.stride):
+        for field in (self.fit, self.backbone, self.firmware, self.size, self.stride, self.seal):
             if field and field.data is None and field.choices:
                 field.data = next(iter(field.choices))[0]
         if not self.seed.raw_data:
@@ -66,11 +77,13 @@ class JobForm(FlaskForm):
         """Return the order; `name` stands in for an empty one.
 
         Raises:
-            UserError: `option_invalid`, one finding a field.
+            UserError: `option_invalid`, one finding a field; or what is wrong with the board that
+                the model shall be sealed for.
         """
         self.fill_gaps()
         if not self.validate():
             raise UserError.of(_wrong(self, field) for field in self.errors if field)
+        self._take_code()
         detects: dict[str, Any] = {}
         if self.size and self.stride:
             width, _, height = self.size.data.partition("x")
@@ -85,6 +98,8 @@ class JobForm(FlaskForm):
             backbone=self.backbone.data,
             firmware=self.firmware.data or "",
             canmv=bool(self.canmv and self.canmv.data),
+            seal=self.seal.data or "",
+            data_folder=str(host().settings.data.resolve()),
             nncase_python=host().settings.nncase_python,
             firmware_folder=str(host().settings.firmware.resolve()),
             limits=as_numbers(limits_of(host().settings)),
@@ -94,7 +109,17 @@ class JobForm(FlaskForm):
 
     def options(self) -> dict[str, Any]:
         """Return the choices as the row keeps them."""
-        return {field.name: field.data for field in self if field.name != "csrf_token"}
+        left_out = ("csrf_token", "machine_code")
+        return {field.name: field.data for field in self if field.name not in left_out}
+
+    def _take_code(self) -> None:
+        """Choose the board of a machine code, which is forgotten then."""
+        text, self.machine_code.data = self.machine_code.data or "", ""
+        if text.strip():
+            with naming("machine_code"):
+                self.seal.data = sealing.board_of_code(host().settings.data, text).name
+        if self.seal.data and self.canmv and self.canmv.data:
+            raise UserError("seal_canmv")
 
 
 def as_numbers(values: Any) -> dict[str, int]:
@@ -107,6 +132,8 @@ def _wrong(form: JobForm, name: str) -> Finding:
     needed = "; ".join(str(text) for text in form.errors[name])
     raw = form[name].raw_data
     value = str(raw[0] if raw else form[name].data)[:80]
+    if name in MAY_BE_SECRET:
+        value = "-"
     return Finding("option_invalid", name, params={"value": value, "needed": needed})
 
 

@@ -20,6 +20,7 @@ DOWNLOADS: Mapping[str, tuple[str, str]] = {
     "sd.zip": ("sd_zip", "application/zip"),
     "model.kfpkg": ("kfpkg", "application/zip"),
     "m.kmodel": ("kmodel", "application/octet-stream"),
+    "m.kmx": ("seal.kmx", "application/octet-stream"),
     "m_v5.kmodel": ("canmv.kmodel", "application/octet-stream"),
 }
 """What can be downloaded: the name in the address, its key in the result (a dot goes deeper), the
@@ -72,7 +73,7 @@ def job(job_id: str) -> str:
         mark=view.mark(one, here.settings),
         detects=view.detects(one),
         form=JobForm(one.dataset.get("task", "classify"), data={"name": one.name, **one.options}),
-        steps=view.steps(),
+        steps=view.steps(one),
         canmv_problems=problems.as_dicts(
             findings.from_json((one.result or {}).get("canmv_problems", []))
         ),
@@ -108,7 +109,8 @@ def delete(job_id: str) -> BaseResponse:
 def download(job_id: str, name: str) -> Response:
     """Send a file of the result, always as an attachment; nothing else can be named."""
     one = host().store.get(job_id)
-    if name not in DOWNLOADS or one.state != "done":
+    sealed = "seal" in (one.result or {})
+    if name not in DOWNLOADS or one.state != "done" or (sealed and name == "m.kmodel"):
         raise UserError("file_missing", name)
     key, kind = DOWNLOADS[name]
     folder = host().store.folder(job_id)

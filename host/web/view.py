@@ -140,17 +140,18 @@ def _classes(report: dict[str, Any]) -> list[dict[str, Any]]:
     return [{"label": one["label"], "float": one, "int8": other} for one, other in pairs]
 
 
-def steps() -> list[tuple[str, str]]:
-    """Return the pipeline's steps with their names in the page's language."""
+def steps(job: Job) -> list[tuple[str, str]]:
+    """Return a job's steps with their names in the page's language."""
     names = {
         "receive": _("Unpack"),
         "check": _("Check"),
         "train": _("Train"),
         "compile": _("Compile for the K210"),
         "evaluate": _("Measure on the simulated K210"),
+        "seal": _("Seal for one board"),
         "package": _("Pack"),
     }
-    return [(step, names[step]) for step in STEPS]
+    return [(step, names[step]) for step in STEPS if step != "seal" or job.options.get("seal")]
 
 
 def states() -> dict[str, str]:

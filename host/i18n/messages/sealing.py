@@ -9,6 +9,18 @@ MESSAGES: dict[str, Message] = {
         N_("m.kmx, whole, as MaixForge made it"),
         N_("Copy it again from the package, or make the package again."),
     ),
+    "seal_canmv": Message(
+        N_("A sealed job makes no kmodel V5: that one could not be sealed."),
+        N_("a board to seal for, and CanMV"),
+        "",
+        N_("Leave out one of the two; CanMV loads plain files only."),
+    ),
+    "seal_key_pending": Message(
+        N_("Nobody knows yet whether this board has its key."),
+        N_("{path}: pending; the burning was interrupted"),
+        N_("a board whose key was burnt and compared, or a bound one"),
+        N_("Run maixforge keygen with the board once more; it goes on where it ended."),
+    ),
     "sealed_for_another_board": Message(
         N_("The model is sealed for another board."),
         N_("the id of a board that has another key"),
