@@ -14,6 +14,8 @@ from isp_board import IspBoard
 from isp_port import BAD_SUM, FLASH_BYTES
 
 from host.deploy import firmware_image, flash, flash_file, kfpkg, sdcard
+from host.deploy.board_key import BoardKey
+from host.deploy.key_store import KeyStore, StoredKey
 from host.errors import UserError
 
 KEY = bytes.fromhex("00112233445566778899aabbccddeeff")
@@ -57,13 +59,15 @@ def filled(*parts):
 
 def packed(tmp_path, make, kind, firmware_file):
     """A package's kfpkg, and the flash that it means."""
-    pack = make()
-    model = (0x300000, pack.kmodel.read_bytes())
+    pack = make(key=BoardKey("burnt", KEY) if kind == "sealed" else None)
+    model = (0x300000, pack.board_file.read_bytes())
     code = firmware_file.read_bytes()
     out = tmp_path / f"{kind}.kfpkg"
     if kind == "model":
         return kfpkg.build(pack, out), filled(model)
-    if kind == "full":
+    if kind == "sealed":
+        assert pack.kmodel.read_bytes()[:64] not in model[1]
+    if kind in ("full", "sealed"):
         return kfpkg.build(pack, out, firmware_file), filled((0, firmware_image.plain(code)), model)
     sealed = firmware_image.encrypted(code, KEY)
     return kfpkg.build(pack, out, firmware_file, KEY), filled((0, sealed), model)
@@ -78,7 +82,7 @@ def raised(function, *values, **named):
 # What is written
 
 
-@pytest.mark.parametrize("kind", ["model", "full", "encrypted"])
+@pytest.mark.parametrize("kind", ["model", "full", "sealed", "encrypted"])
 def test_kflash_in_its_own_process_writes_what_the_package_means(
     board, make, tmp_path, firmware_file, kind
 ):
@@ -89,7 +93,7 @@ def test_kflash_in_its_own_process_writes_what_the_package_means(
     assert board.state == "flash" and not board.lost
 
 
-@pytest.mark.parametrize("kind", ["model", "full", "encrypted"])
+@pytest.mark.parametrize("kind", ["model", "full", "sealed", "encrypted"])
 def test_the_library_writes_the_same(board, make, tmp_path, firmware_file, kind):
     package, meant = packed(tmp_path, make, kind, firmware_file)
     file, seen = flash_file.read(package), []
@@ -234,6 +238,25 @@ def test_a_board_that_falls_silent_is_let_go(board, make, tmp_path, monkeypatch)
     assert board.isp.flash == filled((0x300000, file.parts[0].data))
 
 
+def test_dead_at_every_piece_and_done_again(board, monkeypatch):
+    monkeypatch.setattr(flash, "SILENCE", 0.2)
+    parts = (
+        flash_file.Part("fw.bin", 0, bytes(range(256)) * 300, header=True),  # two pieces
+        flash_file.Part("m.kmodel", 0x300000, b"model" * 14_000),  # two more
+    )
+    file = flash_file.FlashFile("x", parts)
+    meant = filled(*((part.address, part.flashed) for part in parts))
+    for last in range(4):
+        numbers = itertools.count()
+        board.isp.touch = lambda address, data, n=numbers, end=last: data if next(n) < end else None
+        board.isp.flash[:] = b"\xff" * FLASH_BYTES
+        assert raised(flash.write, board.port, file, board="dock").code == "flash_interrupted"
+        assert board.isp.flash != meant
+        board.isp.touch = lambda address, data: data
+        flash.write(board.port, file, board="dock")
+        assert board.isp.flash == meant, last
+
+
 def damaged_once():
     """Return what answers "wrong check sum" to the second piece."""
     numbers = itertools.count()
@@ -322,3 +345,25 @@ def test_warnings_are_asked_for(board, tmp_path):
     assert board.isp.flash == filled()
     maixforge(board, board.port, other, "--yes", "--board", "dock")
     assert board.isp.flash == filled((0, firmware_image.plain(other.read_bytes())))
+
+
+def test_a_firmware_encrypted_for_a_board_of_the_key_store(
+    board, tmp_path, monkeypatch, firmware_file
+):
+    monkeypatch.setenv("MAIXFORGE_DATA", str(tmp_path / "data"))
+    store = KeyStore(tmp_path / "data")
+    for name, state in (("door", "locked"), ("gate", "pending")):
+        key = BoardKey("burnt", KEY if name == "door" else bytes(reversed(KEY)))
+        store.add(StoredKey(name, key, state))
+    store.add(StoredKey("shed", BoardKey("bound", KEY[::2] * 2), "bound"))
+    words = (board.port, firmware_file, "--board", "dock", "--encrypt")
+    for name, code in (
+        ("shed", "firmware_key_bound"), ("gate", "firmware_key_pending"), ("none", "key_unknown")
+    ):  # fmt: skip
+        assert maixforge(board, *words, name, code=1)[0]["error"] == code
+    assert maixforge(board, *words, "door", code=1)[0]["error"] == "flash_needs_yes"
+    assert board.isp.flash == filled()
+    answer, said = maixforge(board, *words, "door", "--yes")
+    expected = firmware_image.encrypted(firmware_file.read_bytes(), KEY)
+    assert board.isp.flash == filled((0, expected))
+    assert KEY.hex() not in said + json.dumps(answer)
