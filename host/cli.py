@@ -16,7 +16,7 @@ import click
 from . import __version__, config
 from .cli_board import board, card, collector
 from .cli_data import convert
-from .cli_flash import doctor, flash
+from .cli_flash import doctor, encrypt_option, flash, fuse_key_of
 from .cli_keys import keygen, keys
 from .cli_kmodel import kmodel
 from .cli_sim import sim
@@ -303,6 +303,7 @@ main.add_command(keys)
 @click.option("--anchors", default="", help="Of a YOLOv2 detector: ten numbers, in grid cells.")
 @click.option("--nms", default=0.3, show_default=True, help="Largest overlap of a class's boxes.")
 @seal_option
+@encrypt_option
 @json_option
 @command
 def package(
@@ -314,6 +315,7 @@ def package(
     name: str,
     firmware: str,
     seal: str,
+    encrypt: str,
     **board: Any,
 ) -> None:
     """Pack a kmodel MODEL for a board: SD zip and kfpkg; with --anchors it is a detector."""
@@ -324,6 +326,7 @@ def package(
     from .jobs.tryout import parse_anchors, read_labels  # noqa: PLC0415
 
     entry = sealing.usable(config.load().data, seal) if seal else None
+    fuses = fuse_key_of(encrypt) if encrypt else None
     packed = room.create(
         out / "package",
         model.read_bytes(),
@@ -336,7 +339,7 @@ def package(
     )
     image = builds.find(config.load().firmware, builds.get(packed.firmware))
     sd_zip = sdcard.build(packed, out / "sd.zip")
-    flash = kfpkg.build(packed, out / "model.kfpkg", image)
+    flash = kfpkg.build(packed, out / "model.kfpkg", image, fuses)
     terminal.say(N_("SD card: unpack {path} to the card's root"), path=sd_zip)
     terminal.say(N_("Flash:   {path}"), path=flash)
     made: dict[str, Any] = {"sd_zip": str(sd_zip), "kfpkg": str(flash)}

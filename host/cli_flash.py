@@ -14,6 +14,10 @@ from .errors import UserError
 from .i18n import N_
 from .terminal import Terminal
 
+encrypt_option = click.option(
+    "--encrypt", default="", metavar="NAME",
+    help="Encrypt the firmware with the burnt key of this board (see keys list).",
+)  # fmt: skip
 OK = "[green]✓[/]"
 
 
@@ -25,8 +29,7 @@ OK = "[green]✓[/]"
               help="Bits a second while writing.")  # fmt: skip
 @click.option("--slow", is_flag=True, help="115200 bits a second from end to end.")
 @click.option("--verify", is_flag=True, help="Let the board's MaixPy read the flash back.")
-@click.option("--encrypt", default="", metavar="NAME",
-              help="Encrypt the firmware with the burnt key of this board.")  # fmt: skip
+@encrypt_option
 @click.option("-y", "--yes", is_flag=True, help="Write in spite of warnings.")
 @json_option
 @command
@@ -43,7 +46,7 @@ def flash(
     room.wiring(how["board"])
     parts = flash_file.read(file)
     if encrypt:
-        parts = flash_file.encrypted(parts, _fuse_key(encrypt))
+        parts = flash_file.encrypted(parts, fuse_key_of(encrypt))
     terminal.findings(parts.findings)
     _ask(terminal, asks=bool(parts.findings) and not yes)
     port = serial_port.find() if port == "auto" else port
@@ -71,7 +74,8 @@ def flash(
     terminal.result(answer)
 
 
-def _fuse_key(name: str) -> bytes:
+def fuse_key_of(name: str) -> bytes:
+    """Return the key that is in the fuses of a board of the key store."""
     from .deploy.firmware_image import fuse_key  # noqa: PLC0415
     from .deploy.key_store import KeyStore  # noqa: PLC0415
 

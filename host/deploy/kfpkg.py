@@ -34,7 +34,8 @@ def build(
 
     Raises:
         UserError: `kfpkg_suffix` (the tools know the format by its name), the model does not
-            fit the package's firmware, or the firmware file is no plain MaixPy image.
+            fit the package's firmware, the firmware file is no plain MaixPy image, or
+            `flash_nothing_to_encrypt`: there is a key and no firmware.
     """
     if out.suffix != ".kfpkg":
         raise UserError("kfpkg_suffix", out.name)
@@ -42,6 +43,8 @@ def build(
     model = package.board_file
     members: dict[str, bytes | Path] = {model.name: model}
     files = [_entry(MODEL_ADDRESS, model.name, prefix=False)]
+    if key is not None and firmware is None:
+        raise UserError("flash_nothing_to_encrypt", out.name)
     if firmware is not None:
         members[FIRMWARE] = path = builds.identify(firmware).path
         if key is not None:
