@@ -7,8 +7,11 @@ mask ROM's protocol is a model here.
 import fcntl
 import hashlib
 import struct
+import subprocess
+import sys
 
 import pytest
+import serial
 
 pytest.importorskip("unicorn", reason="no unicorn on this platform")
 import tty_lines
@@ -53,6 +56,21 @@ def test_a_small_program_runs_in_memory_and_talks(board):
         link.write(b"abc")
         assert link.read(3) == b"bcd"
     assert set(board.isp.flash) == {0xFF}
+
+
+def test_kflash_s_starts_it_as_well(board, tmp_path):
+    image = tmp_path / "program.bin"
+    image.write_bytes(answering())
+    words = ["kflash", "-n", "-s", "-p", board.port, "-B", "dan", str(image)]
+    done = subprocess.run(
+        [sys.executable, tty_lines.__file__, board.lines, *words],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    with serial.Serial(board.port, 115200, timeout=20) as link:
+        assert link.readline() == b"ready\n"
+        link.write(b"x")
+        assert link.read(1) == b"y"
 
 
 def parts():
