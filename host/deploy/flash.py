@@ -168,10 +168,21 @@ class _Port:
     def baudrate(self, value: int) -> None:
         self._port.baudrate = value
 
+    @contextmanager
+    def _remembering(self) -> Iterator[None]:
+        try:
+            yield
+        except serial.PortNotOpenError:  # kflash itself closed it, after a time without an answer
+            raise
+        except OSError as error:
+            self.failure = error
+            raise
+
     def open(self) -> None:
         if self.once:  # kflash reopens and sends again, for ever
             raise self.failure or _SilentError
-        self._port.open()
+        with self._remembering():
+            self._port.open()
 
     def close(self) -> None:
         if not self.kept:
@@ -182,11 +193,8 @@ class _Port:
         return self._port
 
     def read(self, count: int = 1) -> bytes:
-        try:
+        with self._remembering():
             data = self._port.read(count)
-        except (OSError, TypeError) as error:  # TypeError: pyserial's port was closed meanwhile
-            self.failure = error
-            raise
         if data:
             self._heard = time.monotonic()
         elif self.once and time.monotonic() - self._heard > SILENCE:
@@ -197,11 +205,8 @@ class _Port:
     def write(self, data: bytes) -> int:
         if self.failure:
             raise self.failure
-        try:
+        with self._remembering():
             sent = self._port.write(data)
-        except OSError as error:
-            self.failure = error
-            raise
         self._heard = time.monotonic()
         return sent or 0
 
@@ -269,7 +274,7 @@ class _Watch(kflash.KFlash):
         if isinstance(error, _DamagedError):
             return UserError("flash_line_noise", self.name, done=f"{self.fraction:.0%}")
         cause = (self.port.failure if self.port else None) or error
-        if self.stage == "greet" and isinstance(cause, OSError):
+        if self.stage in ("greet", "load") and isinstance(cause, OSError):
             return UserError("flash_port_lost", self.name, reason=str(cause))
         reason = str(cause) or self.said
         if isinstance(cause, _SilentError):

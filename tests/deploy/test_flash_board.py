@@ -284,6 +284,15 @@ def test_ctrl_c_in_mid_write(board, make, tmp_path):
     assert error.code == "flash_cancelled"
 
 
+@pytest.mark.parametrize("op", ["c2", "c3"])
+def test_unplugged_before_anything_was_written(board, make, tmp_path, op):
+    file = flash_file.read(kfpkg.build(make(), tmp_path / "m.kfpkg"))
+    setattr(board.isp, f"_op_{op}", lambda address, rest: board.unplug())
+    error = raised(flash.write, board.port, file, board="dock")
+    assert error.code == "flash_port_lost", error
+    assert "Nothing was written" in error.findings[0].text("fix")
+
+
 def test_a_stub_that_does_not_start(board, make, tmp_path):
     file = flash_file.read(kfpkg.build(make(), tmp_path / "m.kfpkg"))
     board.isp._op_d2 = lambda address, rest: None

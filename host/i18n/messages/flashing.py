@@ -200,8 +200,8 @@ _DOCTOR: dict[str, Message] = {
     "doctor_python": Message(
         N_("This Python is not one that MaixForge runs on."),
         N_("Python {found}"),
-        "Python 3.11, 3.12",
-        N_("make setup PYTHON=/path/to/python3.11"),
+        N_("Python 3.11 or 3.12"),
+        N_("Run make setup PYTHON=/path/to/python3.11"),
     ),
     "doctor_packages": Message(
         N_("Libraries are missing or of another version."),
