@@ -115,6 +115,7 @@ def test_it_is_found_in_the_file_system_of_the_flash(boot, model):
         ("burnt", bytes(16), CHIP),
         ("burnt", BOUND.key, CHIP),
     ],
+    ids=["another chip", "no fuse is burnt", "another key is burnt"],
 )
 def test_another_board_refuses_it(boot, model, strength, fuses, chip):
     data = seal.seal(model, KEYS[strength])
@@ -133,4 +134,18 @@ def test_damage_is_refused(boot, model, place, at):
     on_card = place == "card"
     rig = start({**files, "m.kmx": bytes(data)} if on_card else files, None if on_card else data)
     rig.wait_for("maixforge: Model damaged", seconds=400)
+    assert "Traceback" not in rig.text
+
+
+def test_an_error_in_the_middle_of_its_kpu_load_is_told(boot, model):
+    """All was proved, then the card changes: the exception passes through the KPU's library."""
+    told = boot.replace(b"    model.prove()\n", b"    model.prove()\n    print('proved')\n")
+    assert told != boot
+    data = seal.seal(model, BOUND)
+    rig = start({"boot.py": told, "labels.txt": LABELS, "m.kmx": data})
+    rig.wait_for("proved", seconds=400)
+    place = bytes(rig.card).index(data[-32768:-32256])  # of the last chunk, which is read last
+    rig.card[place + 100] ^= 1
+    rig.wait_for("maixforge: Model damaged", seconds=400)
+    rig.run_ms(500)
     assert "Traceback" not in rig.text
