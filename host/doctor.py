@@ -10,7 +10,7 @@ import os
 import platform
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -21,7 +21,7 @@ from packaging.requirements import Requirement
 from . import kmodel
 from .config import Settings
 from .deploy import card as cards
-from .deploy import firmware, serial_port
+from .deploy import firmware, package, seal, serial_port
 from .errors import Finding, UserError
 from .i18n import N_
 from .kmodel import canmv
@@ -31,7 +31,6 @@ DISK_LOW, DISK_MINIMUM = 2 << 30, 256 << 20
 """A job of 2,000 pictures with its results takes 100 to 300 MB."""
 MEMORY_LOW, MEMORY_MINIMUM = 2_500 << 20, 1_200 << 20
 """The demo's training takes 1.9 GB at its peak (README)."""
-MODEL = "m.kmodel"
 CPU_INFO = Path("/proc/cpuinfo")
 STATES: dict[str, Literal["ok", "warn", "bad"]] = {"error": "bad", "warning": "warn", "note": "ok"}
 
@@ -187,13 +186,14 @@ def _card(folder: Path) -> Iterator[Check]:
     yield from (Check("", finding=one) for one in wrong[1:])
     if not (folder / "boot.py").is_file():
         yield Check("", finding=Finding("doctor_no_boot", str(folder), "warning"))
-    if (folder / MODEL).is_file():
-        yield _model(folder / MODEL)
+    for name, check in ((package.KMODEL, kmodel.info), (package.KMX, seal.check)):
+        if (folder / name).is_file():
+            yield _model(folder / name, check)
 
 
-def _model(path: Path) -> Check:
+def _model(path: Path, check: Callable[[bytes], object]) -> Check:
     try:
-        kmodel.info(path.read_bytes())
+        check(path.read_bytes())
     except (UserError, OSError) as error:
         reason = str(error).splitlines()[0]
         return Check("", finding=Finding("doctor_model", str(path), params={"reason": reason}))

@@ -13,7 +13,8 @@ from click.testing import CliRunner
 from host import doctor
 from host.cli import main
 from host.config import Settings
-from host.deploy import serial_port
+from host.deploy import seal, serial_port
+from host.deploy.board_key import BoardKey
 from host.deploy.serial_port import Port
 
 BIT = Port("/dev/ttyTest0", "USB", "CH340 (Dock)")
@@ -127,6 +128,15 @@ def test_card(settings, tmp_path):
     (card / "m.kmodel").write_bytes(b"\x03\0\0\0damaged")
     states = found(settings, card)
     assert states["doctor_model"] == "bad" and "doctor_no_boot" not in states
+
+
+def test_a_card_with_a_sealed_model(settings, tmp_path):
+    sealed = seal.seal(b"model", BoardKey("bound", bytes(16)))
+    (tmp_path / "m.kmx").write_bytes(sealed[:-1])
+    assert found(settings, tmp_path)["doctor_model"] == "bad"
+    (tmp_path / "m.kmx").write_bytes(sealed)
+    assert "doctor_model" not in found(settings, tmp_path)
+    assert any("m.kmx is whole" in text for text in texts(settings, tmp_path))
 
 
 def test_the_command(tmp_path, monkeypatch):

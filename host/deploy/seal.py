@@ -100,11 +100,23 @@ def unseal(data: bytes, key: BoardKey) -> bytes:
     keys = _verified_keys(data, count, key)
     plain = []
     for number, chunk in enumerate(_chunks(data, count)):
-        place = HEADER.size + DIGEST * number
-        if hashlib.sha256(chunk).digest() != data[place : place + DIGEST]:
-            raise _damaged()
+        _require_digest(data, number, chunk)
         plain.append(_chunk_cipher(keys, number).decrypt(chunk))
     return b"".join(plain[1:])[:size]
+
+
+def check(data: bytes) -> bytes:
+    """Return the board id (16 bytes) of a KMX1 file that is whole, as far as is seen without keys.
+
+    Damage is found, forgery is not: the header's HMAC needs the board's key.
+
+    Raises:
+        UserError: `sealed_damaged`.
+    """
+    count, _ = _layout(data)
+    for number, chunk in enumerate(_chunks(data, count)):
+        _require_digest(data, number, chunk)
+    return HEADER.unpack_from(data)[7]
 
 
 def payload_at(chunks: int) -> int:
@@ -148,6 +160,12 @@ def _verified_keys(data: bytes, count: int, key: BoardKey) -> ModelKeys:
     if proved and named == ours:
         return keys
     raise _damaged() if proved or named[1] == ours[1] else UserError("sealed_for_another_board")
+
+
+def _require_digest(data: bytes, number: int, chunk: bytes) -> None:
+    place = HEADER.size + DIGEST * number
+    if hashlib.sha256(chunk).digest() != data[place : place + DIGEST]:
+        raise _damaged()
 
 
 def _chunks(data: bytes, count: int) -> Iterator[bytes]:

@@ -290,6 +290,7 @@ _OTHER_KINDS = {
     b"LDMS": "encrypted smodel",
     b"LDME": "encrypted emodel",
     b"\x13\x27\x00\x00": "encrypted V3 smodel",
+    b"KMXB": "encrypted KMX1, sealed by MaixForge",
     b"PK\3\4": "kfpkg or zip",
     b"\x89HDF": "Keras HDF5",
     b"": "0 B",

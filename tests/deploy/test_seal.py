@@ -121,6 +121,18 @@ def test_whatever_is_cut_off_or_added_is_found():
         assert refused(data + more) == "sealed_damaged"
 
 
+def test_damage_is_seen_without_a_key():
+    data, chance = seal.seal(SMALL, KEY), random.Random(3)
+    assert seal.check(data) == KEY.board_id
+    places = [0, 8, 11, 12, 16, 110, 130, 190, 300, *chance.sample(range(512, len(data)), 200)]
+    for at in places:
+        with pytest.raises(UserError, match="damaged"):
+            seal.check(changed(data, at, 0x80))
+    for wrong in (b"", data[:-1], data + b"\0"):
+        with pytest.raises(UserError):
+            seal.check(wrong)
+
+
 def test_chunks_cannot_change_places_nor_come_from_another_model():
     model = shake(b"c", 3 * CHUNK)
     data, start = seal.seal(model, KEY), seal.payload_at(4)

@@ -131,6 +131,7 @@ def test_any_batch_norm_survives(mul, shift, add):
         (b"LDMS" + bytes(28), "encrypted smodel"),
         (b"LDME" + bytes(28), "encrypted emodel"),
         (b"\x13\x27\0\0" + bytes(28), "encrypted V3 smodel"),
+        (b"KMXBOX1\0" + bytes(28), "encrypted KMX1, sealed by MaixForge"),
         (b"LDMK\7\0\0\0", "kmodel V7 (nncase 1 or later)"),
         (b"LDMK", "first bytes 4c 44 4d 4b"),
         (b"LDMK\3\0\0\0", "first bytes 4c 44 4d 4b 03"),
