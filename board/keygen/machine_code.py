@@ -9,27 +9,16 @@ SETTINGS = {
 import gc
 import image
 import lcd
-import machine
 import time
 import ujson
-from kit.binding import grouped, machine_code, sha256_works
+from kit.binding import chip_id, grouped, machine_code, require_sha256
 from kit.boards import start_screen
 from kit.qr import QR_SIDE, qr_rows
 from kit.screen import BLACK, GREY, LETTER_HEIGHT, LETTER_WIDTH, RED, WHITE
 from kit.screen import show_message
-from kit.trouble import Trouble, explain
+from kit.trouble import explain
 
 QUIET = 4  # dots around a QR code
-
-
-def own_code():
-    try:
-        unique_id = machine.unique_id()
-    except OSError as error:
-        raise Trouble("No unique id", "The chip does not give its id: %s" % error)
-    if not sha256_works():
-        raise Trouble("Old firmware", "Its SHA-256 is wrong. Flash MaixPy of 2021 or newer.")
-    return machine_code(unique_id)
 
 
 def show_code(code):
@@ -79,7 +68,9 @@ def pause():
 
 
 def run():
-    code = own_code()
+    unique_id = chip_id()
+    require_sha256()
+    code = machine_code(unique_id)
     print("Machine code: " + grouped(code, "-"))
     print(ujson.dumps({"machine_code": code, "strength": "bound"}))
     rows = qr_rows(code)

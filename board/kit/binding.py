@@ -1,7 +1,9 @@
 # The machine code of a board: 32 hex digits made from the chip's unique id, and 4 check digits.
 # It leads to the key of models that are sealed for this board, so it is no public number.
+import machine
 import ubinascii
 import uhashlib
+from kit.trouble import Trouble
 
 CODE_DOMAIN = b"KMX1-BOUND"
 CODE_BYTES = 16
@@ -12,9 +14,17 @@ def sha256(data):
     return uhashlib.sha256(data).digest()
 
 
-def sha256_works():
+def require_sha256():
     # Firmware of before November 2020 had a fault in its hardware SHA-256.
-    return ubinascii.hexlify(sha256(b"abc")) == SHA256_OF_ABC
+    if ubinascii.hexlify(sha256(b"abc")) != SHA256_OF_ABC:
+        raise Trouble("Old firmware", "Its SHA-256 is wrong. Flash MaixPy of 2021 or newer.")
+
+
+def chip_id():
+    try:
+        return machine.unique_id()
+    except OSError as error:
+        raise Trouble("No unique id", "The chip does not give its id: %s" % error)
 
 
 def check_digits(value):

@@ -1,11 +1,10 @@
 # A sealed model (KMX1, see host/deploy/seal.py) as a read-only volume with the file M, which is
 # decrypted as it is read. Nothing plain is ever written, and no chunk is used before its SHA-256,
 # the table of these and the header have been proved.
-import machine
 import ucryptolib
 import uctypes
 import ustruct
-from kit.binding import code_value, sha256, sha256_works
+from kit.binding import chip_id, code_value, require_sha256, sha256
 from kit.trouble import Trouble
 
 KMX_MAGIC = b"KMXBOX1\0"
@@ -35,7 +34,7 @@ class BoardKey:
     def __init__(self, kind):
         self.key = None
         if kind == BOUND:
-            self.key = sha256(b"KMX1-KEY" + code_value(machine.unique_id()))[:16]
+            self.key = sha256(b"KMX1-KEY" + code_value(chip_id()))[:16]
 
     def aes(self, data, encrypts=False):
         if self.key:
@@ -64,8 +63,7 @@ class SealedModel:
     # source.size is None where it is not known; source.again says how to copy the model again.
     def __init__(self, source):
         self.source = source
-        if not sha256_works():
-            raise Trouble("Old firmware", "Its SHA-256 is wrong. Flash MaixPy of 2021 or newer.")
+        require_sha256()
         head = self.get(0, KMX_TABLE)
         magic, version, suite, kind, chunk, count, size, board, self.salt, wrapped, zero = (
             ustruct.unpack(KMX_HEADER, head)

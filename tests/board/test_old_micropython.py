@@ -100,8 +100,8 @@ def sha256(data):
     for byte in data:
         total = (total * 31 + byte) & 0xFFFFFFFF
     return ustruct.pack("<8I", *[total ^ n for n in range(8)])
-def sha256_works():
-    return True
+def require_sha256():
+    pass
 def code_value(unique_id):
     return sha256(unique_id)[:16]
 machine.unique_id = lambda: b"u" * 32

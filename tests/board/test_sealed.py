@@ -172,6 +172,13 @@ def test_firmware_with_a_wrong_sha256_is_told(boot, sealed):
     assert run(broken, sealed["bound"]).last.says("Old firmware", "MaixPy")
 
 
+def test_a_chip_without_an_id_is_told(boot, sealed):
+    result = run(boot, sealed["bound"], chip={"unique_id": None})
+    assert result.last.says("No unique id") and "Card" not in " ".join(result.texts)
+    result = run(boot, sealed["burnt"], chip={"unique_id": None, "otp_key": BURNT.key})
+    assert result.last.says("dog", "85%")
+
+
 def test_the_kpus_own_errors_are_told_as_ever(boot, sealed):
     result = run(boot, sealed["bound"], model_memory=50_000)
     assert result.last.says("Not enough memory", "error:2006", "/sd/m.kmx") and result.models == 0
