@@ -22,6 +22,7 @@ import psutil
 
 from ..errors import Finding, UserError
 from ..files import sync_folder
+from .package import KMODEL, KMX
 
 FAT_NAMES = {"vfat", "msdos", "fat", "fat12", "fat16", "fat32"}
 """What Linux, macOS and Windows call a file system that the board reads."""
@@ -114,6 +115,8 @@ def problems(card: Card, files: Mapping[str, bytes]) -> list[Finding]:
     if card.mounted and card.total > 32 * 1000**3 * 1.1:
         params = {"found": f"{card.total / 1000**3:.0f}"}
         found.append(Finding("card_large", str(card.folder), "note", params))
+    if KMX in files and (card.folder / KMODEL).is_file():
+        found.append(Finding("card_plain_model", KMODEL, "warning"))
     return found
 
 

@@ -114,12 +114,12 @@ class JobForm(FlaskForm):
 
     def _take_code(self) -> None:
         """Choose the board of a machine code, which is forgotten then."""
-        text, self.machine_code.data = self.machine_code.data or "", ""
-        if text.strip():
+        text, self.machine_code.data = (self.machine_code.data or "").strip(), ""
+        if (text or self.seal.data) and self.canmv and self.canmv.data:
+            raise UserError("seal_canmv")
+        if text:
             with naming("machine_code"):
                 self.seal.data = sealing.board_of_code(host().settings.data, text).name
-        if self.seal.data and self.canmv and self.canmv.data:
-            raise UserError("seal_canmv")
 
 
 def as_numbers(values: Any) -> dict[str, int]:

@@ -77,6 +77,14 @@ def test_a_full_card_is_refused_before_anything_is_written(mounted):
     assert mounted(free=16 << 20).pictures == 1024
 
 
+def test_a_plain_model_beside_a_sealed_one_is_told(mounted):
+    card = mounted()
+    sealed = {"boot.py": b"x", "m.kmx": b"y"}
+    assert codes(card, sealed) == []
+    (card.folder / "m.kmodel").write_bytes(b"\3")
+    assert codes(card, sealed) == [("card_plain_model", "warning")] and codes(card) == []
+
+
 def test_a_folder_of_the_computer_gives_a_warning(tmp_path):
     assert codes(room.inspect(tmp_path)) == [("card_not_mounted", "warning")]
 

@@ -112,9 +112,10 @@ def test_a_code_pasted_into_the_wrong_field_is_not_repeated(start):
     assert CODE.text[:9] not in answer.text
 
 
-def test_canmv_and_a_seal_contradict_each_other(start):
+def test_canmv_and_a_seal_contradict_each_other(start, settings):
     answer = start(machine_code=CODE.text, canmv="y")
     assert answer.status_code == 422 and answer.json["error"] == "seal_canmv"
+    assert not (settings.data / "keys").exists()
 
 
 def test_the_form_says_what_each_strength_is_worth(client, job_id):

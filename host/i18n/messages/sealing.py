@@ -3,6 +3,15 @@
 from ..message import N_, Message
 
 MESSAGES: dict[str, Message] = {
+    "card_plain_model": Message(
+        N_("A model that is not sealed lies on the card; it stays there."),
+        "{path}",
+        "",
+        N_(
+            "Delete it; if nobody may ever see it, take a new card: deleted files can be found "
+            "again."
+        ),
+    ),
     "sealed_damaged": Message(
         N_("The sealed model is damaged: it is not the file that was written."),
         N_("bytes that were changed, are missing or too many"),
