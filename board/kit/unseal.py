@@ -82,21 +82,26 @@ class SealedModel:
         self.table, tag, zero = rest[:table], rest[table : table + DIGEST], rest[table + DIGEST :]
         if zero != bytes(len(zero)):
             raise self.damaged()
-        key = BoardKey(kind)
-        own = key.board_id()
-        keys = key.aes(wrapped)
-        # If all is ours but the board's name in it, then just that was changed.
-        ours = head[:24] + own + head[40:] + self.table
-        proved = hmac_sha256(keys[16:], ours) == tag
-        if not proved and board != own:
-            advice = "It is sealed with another board's key. Seal it for this one."
-            raise Trouble("Model is for another board", advice, "", "Model: " + source.name)
-        if not proved or board != own:
-            raise self.damaged()
-        self.key = keys[:16]
+        self.key = self.open_keys(head, wrapped, tag)
         self.buffer = bytearray(KMX_CHUNK)
         self.view = memoryview(self.buffer)
         self.loaded = -1
+
+    def open_keys(self, head, wrapped, tag):
+        # The key of the chunks. If all is ours but what names the board, just that was changed.
+        kind, board = head[11], head[24:40]
+        for guess in (kind, BURNT + BOUND - kind):
+            key = BoardKey(guess)
+            own = key.board_id()
+            keys = key.aes(wrapped)
+            ours = head[:11] + bytes([guess]) + head[12:24] + own + head[40:]
+            proved = hmac_sha256(keys[16:], ours + self.table) == tag
+            if proved and ours == head:
+                return keys[:16]
+            if proved or own == board:
+                raise self.damaged()
+        advice = "It is sealed with another board's key. Seal it for this one."
+        raise Trouble("Model is for another board", advice, "", "Model: " + self.source.name)
 
     def damaged(self):
         advice = "It is not as it was written. " + self.source.again
