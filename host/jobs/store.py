@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import shutil
 from collections.abc import Collection, Iterator
@@ -19,19 +20,23 @@ from sqlalchemy import (
     create_engine,
     delete,
     event,
+    inspect,
     select,
 )
 from sqlalchemy import update as sql_update
 from sqlalchemy.engine import CursorResult
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from ..errors import UserError
 
-State = Literal["checked", "queued", "running", "done", "failed", "cancelled"]
-"""checked: data is here and usable, nothing asked yet; the others say what they say."""
+State = Literal["checked", "queued", "running", "paused", "done", "failed", "cancelled"]
+"""checked: data is here and usable, nothing asked yet; paused: goes on by itself when what it
+lacks, such as room on the disk, is there again; the others say what they say."""
 
 STATES: tuple[State, ...] = get_args(State)
 ENDED: tuple[State, ...] = ("done", "failed", "cancelled")
+UNENDED: tuple[State, ...] = ("queued", "running", "paused")
 BUSY_SECONDS = 30
 """How long a writer waits for another one before SQLite gives up."""
 
@@ -61,7 +66,9 @@ class Job(Base):
     `dataset` is what the check counted (see `result_types.DatasetSummary`), `findings` and
     `failure` are lists as `host.jobs.findings` writes them, `options` the spec's choices,
     `result` the pipeline's `result.json`. `cancel` is set while a running job is being
-    stopped.
+    stopped. `owner` is the worker that runs the job, until `lease` unless it renews that.
+    `submitter` is who sent it, `turn` when it is whose (see `lease`). A job that is `kept` is
+    never cleaned away.
     """
 
     __tablename__ = "jobs"
@@ -82,6 +89,11 @@ class Job(Base):
     findings: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
     failure: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
     result: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    owner: Mapped[str] = mapped_column(default="")
+    lease: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
+    submitter: Mapped[str] = mapped_column(default="")
+    turn: Mapped[int] = mapped_column(default=0)
+    kept: Mapped[bool] = mapped_column(default=False)
 
 
 def now() -> datetime:
@@ -112,6 +124,7 @@ class Store:
             raise UserError("data_folder_unwritable", str(data), reason=str(error)) from error
         self._engine = _engine(self.data / "maixforge.sqlite3")
         Base.metadata.create_all(self._engine)
+        _add_columns(self._engine)
 
     def close(self) -> None:
         """Close the connections."""
@@ -192,6 +205,32 @@ class Store:
     def _session(self) -> Iterator[Session]:
         with Session(self._engine, expire_on_commit=False) as session, session.begin():
             yield session
+
+
+def _add_columns(engine: Engine) -> None:
+    """Give a table of an older MaixForge the columns that are new, with their defaults."""
+    known = {one["name"] for one in inspect(engine).get_columns(Job.__tablename__)}
+    for column in Job.__table__.columns:
+        if column.name not in known:
+            kind = column.type.compile(engine.dialect)
+            line = f"ALTER TABLE {Job.__tablename__} ADD COLUMN {column.name} {kind}"
+            try:
+                with engine.begin() as connection:
+                    connection.exec_driver_sql(line + _default(column))
+            except OperationalError as error:  # another process was quicker
+                if "duplicate column" not in str(error):
+                    raise
+
+
+def _default(column: Any) -> str:
+    """Return what a new column says of the rows that exist, as SQL."""
+    if column.nullable:
+        return ""
+    value = getattr(column.default, "arg", None)
+    if callable(value):  # an empty dict or list
+        value = json.dumps(value(None))
+    text = str(int(value)) if isinstance(value, bool) else str(value).replace("'", "''")
+    return f" NOT NULL DEFAULT '{text}'"
 
 
 def _engine(path: Path) -> Engine:

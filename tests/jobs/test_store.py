@@ -76,3 +76,18 @@ def test_a_data_folder_that_is_a_file_is_named(tmp_path):
     (tmp_path / "data").write_text("")
     with pytest.raises(UserError, match="data_folder_unwritable"):
         Store(tmp_path / "data")
+
+
+def test_a_table_of_an_older_maixforge_gets_the_new_columns(store, settings, add_job):
+    job_id = add_job("old").id
+    new = ("owner", "lease", "submitter", "turn", "kept", "findings")
+    with store._engine.begin() as connection:
+        for column in new:
+            connection.exec_driver_sql(f"ALTER TABLE jobs DROP COLUMN {column}")
+    store.close()
+    again = Store(settings.data)
+    job = again.get(job_id)
+    assert (job.name, job.owner, job.lease, job.submitter) == ("old", "", None, "")
+    assert (job.turn, job.kept, job.findings) == (0, False, [])
+    assert again.add("another", "new").kept is False
+    again.close()
