@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
+
+from flask import Response, send_file
+
+from ..errors import UserError
 from ..jobs import submit
 from ..jobs.store import Job
 from .forms import JobForm
 from .state import host
 from .uploads import store_upload
+
+DOWNLOADS: Mapping[str, tuple[str, str]] = {
+    "sd.zip": ("sd_zip", "application/zip"),
+    "model.kfpkg": ("kfpkg", "application/zip"),
+    "m.kmodel": ("kmodel", "application/octet-stream"),
+    "m.kmx": ("seal.kmx", "application/octet-stream"),
+    "m_v5.kmodel": ("canmv.kmodel", "application/octet-stream"),
+}
+"""What can be downloaded: the name in the address, its key in the result (a dot goes deeper), the
+type."""
 
 
 def receive() -> Job:
@@ -24,3 +40,34 @@ def start(job_id: str) -> Job:
     form = JobForm(job.dataset.get("task", "classify"))
     here.queue.submit(job_id, form.spec(job.name), form.options())
     return here.store.get(job_id)
+
+
+def files(job: Job) -> list[str]:
+    """Return the names of what can be downloaded of a job now."""
+    return [name for name in DOWNLOADS if _file(job, name)]
+
+
+def download(job_id: str, name: str) -> Response:
+    """Send a file of the result, always as an attachment; nothing else can be named.
+
+    Raises:
+        UserError: `job_missing` or `file_missing`.
+    """
+    job = host().store.get(job_id)
+    path = _file(job, name)
+    if not path:
+        raise UserError("file_missing", name)
+    kind = DOWNLOADS[name][1]
+    return send_file(path, kind, as_attachment=True, download_name=f"{job.name}-{name}")
+
+
+def _file(job: Job, name: str) -> Path | None:
+    """Return where a file of a result lies, None unless it is there and may be given away."""
+    sealed = "seal" in (job.result or {})
+    if name not in DOWNLOADS or job.state != "done" or (sealed and name == "m.kmodel"):
+        return None
+    folder = host().store.folder(job.id)
+    part, _, deeper = DOWNLOADS[name][0].partition(".")
+    named = job.result.get(part, "")
+    path = (folder / (named.get(deeper, "") if isinstance(named, dict) else named)).resolve()
+    return path if path.is_relative_to(folder) and path.is_file() else None

@@ -4,29 +4,65 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, Response, jsonify, request
+from flask import Blueprint, Response, current_app, jsonify, request
 
+from .. import __version__
 from ..jobs import findings
 from ..jobs.store import Job
-from . import actions, events, problems
+from . import actions, events, openapi, problems
+from .openapi import BYTES, TEXT, answer, describe, many, ref
 from .state import host
 
 blueprint = Blueprint("api", __name__, url_prefix="/api")
 
+API = 1
+"""Grows when a client that was written for the last number would go wrong."""
+
+_UPLOAD = {"type": "object", "properties": {"file": BYTES, "files": many(BYTES)}}
+_OPTIONS = {
+    "type": "object",
+    "properties": {
+        **dict.fromkeys(("name", "preset", "fit", "backbone", "firmware", "seal"), TEXT),
+        "seed": {"type": "integer", "minimum": 0, "maximum": 2**31 - 1},
+        "machine_code": {**TEXT, "writeOnly": True},
+        "canmv": {"type": "boolean"},
+        "size": {**TEXT, "examples": ["240x240"]},
+        "stride": TEXT,
+    },
+}
+_RESULT = {"allOf": [ref("Job"), answer(result={"type": ["object", "null"]})]}
+
+
+@blueprint.get("/openapi.json")
+@describe({"type": "object"})
+def specification() -> Response:
+    """Show this document."""
+    return jsonify(openapi.document(current_app))
+
+
+@blueprint.get("/host")
+@describe(answer(version=TEXT, api={"type": "integer"}, upload_bytes={"type": "integer"}))
+def about() -> Response:
+    """Say which host this is: its version, that of its API, the largest upload."""
+    return jsonify(ok=True, version=__version__, api=API, upload_bytes=host().settings.upload_bytes)
+
 
 @blueprint.post("/jobs")
+@describe(ref("Job"), status=201, body=_UPLOAD, kinds=("multipart/form-data",))
 def create() -> tuple[Response, int]:
     """Take a data set (a form with a zip in `file`, or a folder's files in `files`)."""
     return jsonify(ok=True, **as_dict(actions.receive())), 201
 
 
 @blueprint.get("/jobs")
+@describe(answer(jobs=many(ref("JobRow"))))
 def jobs() -> Response:
     """List the jobs, newest first."""
     return jsonify(ok=True, jobs=[as_dict(job) for job in host().store.jobs()])
 
 
 @blueprint.get("/jobs/<job_id>")
+@describe(_RESULT)
 def job(job_id: str) -> Response:
     """Show one job, with its result when there is one."""
     one = host().store.get(job_id)
@@ -34,6 +70,7 @@ def job(job_id: str) -> Response:
 
 
 @blueprint.post("/jobs/<job_id>/start")
+@describe(ref("Job"), status=202, body=_OPTIONS)
 def start(job_id: str) -> tuple[Response, int]:
     """Put a job in the queue; every option may be missing.
 
@@ -45,6 +82,7 @@ def start(job_id: str) -> tuple[Response, int]:
 
 
 @blueprint.post("/jobs/<job_id>/cancel")
+@describe(ref("Job"), status=202)
 def cancel(job_id: str) -> tuple[Response, int]:
     """Stop a job that waits or runs; a running one ends within seconds."""
     host().queue.cancel(job_id)
@@ -52,13 +90,22 @@ def cancel(job_id: str) -> tuple[Response, int]:
 
 
 @blueprint.delete("/jobs/<job_id>")
+@describe()
 def delete(job_id: str) -> Response:
     """Delete a job that neither waits nor runs, with all its files."""
     host().store.remove(job_id)
     return jsonify(ok=True)
 
 
+@blueprint.get("/jobs/<job_id>/files/<name>")
+@describe(BYTES, kind="application/octet-stream")
+def download(job_id: str, name: str) -> Response:
+    """Send a file of the result; the job's `files` are the names."""
+    return actions.download(job_id, name)
+
+
 @blueprint.get("/jobs/<job_id>/events")
+@describe(TEXT, kind="text/event-stream", query={"after": {"type": "integer", "minimum": 0}})
 def stream(job_id: str) -> Response:
     """Send the job's events (SSE); `Last-Event-ID` or `?after=` says what is known already."""
     after = request.headers.get("Last-Event-ID") or request.args.get("after", "")
@@ -79,6 +126,7 @@ def as_dict(job: Job) -> dict[str, Any]:
         **{key: value.isoformat() if value else None for key, value in times.items()},
         "options": job.options,
         **job.dataset,
+        "files": actions.files(job),
         "findings": problems.as_dicts(findings.from_json(job.findings)),
         "failure": problems.as_dicts(findings.from_json(job.failure)),
     }

@@ -32,15 +32,15 @@ _free = BoundedSemaphore(STREAMS)
 
 
 def response(job_id: str, after: int) -> Response:
-    """Return the stream of a job from event `after` + 1 on; 503 when too many are open.
+    """Return the stream of a job from event `after` + 1 on.
 
     Raises:
-        UserError: `job_missing`.
+        UserError: `job_missing`, or `streams_busy` when too many are open.
     """
     queue = host().queue
     queue.store.get(job_id)
     if not _free.acquire(blocking=False):
-        return Response(status=503, headers={"Retry-After": "5"})
+        raise UserError("streams_busy", needed=STREAMS)
     stream = _Stream(queue, job_id, after)
     answer = Response(stream, content_type="text/event-stream; charset=utf-8")
     answer.headers["X-Accel-Buffering"] = "no"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from flask import Blueprint, Response, redirect, render_template, send_file, url_for
@@ -15,17 +14,6 @@ from .forms import JobForm
 from .state import host
 
 blueprint = Blueprint("pages", __name__)
-
-DOWNLOADS: Mapping[str, tuple[str, str]] = {
-    "sd.zip": ("sd_zip", "application/zip"),
-    "model.kfpkg": ("kfpkg", "application/zip"),
-    "m.kmodel": ("kmodel", "application/octet-stream"),
-    "m.kmx": ("seal.kmx", "application/octet-stream"),
-    "m_v5.kmodel": ("canmv.kmodel", "application/octet-stream"),
-}
-"""What can be downloaded: the name in the address, its key in the result (a dot goes deeper), the
-type."""
-
 
 CHARTS = ("precision_recall", "thresholds", "errors")
 """Drawings of a detector's report that its page shows."""
@@ -108,18 +96,7 @@ def delete(job_id: str) -> BaseResponse:
 @blueprint.get("/jobs/<job_id>/files/<name>")
 def download(job_id: str, name: str) -> Response:
     """Send a file of the result, always as an attachment; nothing else can be named."""
-    one = host().store.get(job_id)
-    sealed = "seal" in (one.result or {})
-    if name not in DOWNLOADS or one.state != "done" or (sealed and name == "m.kmodel"):
-        raise UserError("file_missing", name)
-    key, kind = DOWNLOADS[name]
-    folder = host().store.folder(job_id)
-    part, _, deeper = key.partition(".")
-    named = one.result.get(part, "")
-    path = (folder / (named.get(deeper, "") if isinstance(named, dict) else named)).resolve()
-    if not path.is_relative_to(folder) or not path.is_file():
-        raise UserError("file_missing", name)
-    return send_file(path, kind, as_attachment=True, download_name=f"{one.name}-{name}")
+    return actions.download(job_id, name)
 
 
 @blueprint.get("/jobs/<job_id>/worst/<int:number>.jpg")

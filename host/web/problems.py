@@ -27,10 +27,14 @@ STATUS = {
     "file_missing": 404,
     "picture_missing": 404,
     "job_state_wrong": 409,
+    "streams_busy": 503,
     "disk_full": 507,
     "host_failed": 500,
 }
 """HTTP status by the code of the first finding; what is not here is 422, bad data."""
+
+RETRY_SECONDS = {"streams_busy": 5}
+"""What `Retry-After` says, by the code."""
 
 
 def register(app: Flask) -> None:
@@ -44,13 +48,19 @@ def register(app: Flask) -> None:
 def answer(error: UserError, status: int | None = None) -> Response:
     """Return the findings of `error` with their status, in the language of the request."""
     status = status or STATUS.get(error.code, 422)
-    if request.path.startswith("/api/"):
+    if _asks_api():
         response = jsonify(ok=False, error=error.code, findings=as_dicts(error.findings))
     else:
         page = render_template("problem.html", findings=as_dicts(error.findings), status=status)
         response = Response(page, content_type="text/html; charset=utf-8")
     response.status_code = status
+    if error.code in RETRY_SECONDS:
+        response.headers["Retry-After"] = str(RETRY_SECONDS[error.code])
     return response
+
+
+def _asks_api() -> bool:
+    return request.path.startswith("/api/")
 
 
 def as_dicts(findings: tuple[Finding, ...] | list[Finding]) -> list[dict[str, str]]:
@@ -77,7 +87,8 @@ def _http(error: HTTPException) -> Response:
     if error.code == 404:
         return answer(UserError("page_missing", request.path))
     status = error.code or 500
-    if isinstance(error, SecurityError):  # a name that is not ours: no address can be built
+    if isinstance(error, SecurityError) and not _asks_api():
+        # A name that is not ours: no page can be built, for its links are not known.
         text = str(UserError("request_refused", reason=f"{status} {error.name}"))
         return Response(text, status, content_type="text/plain; charset=utf-8")
     reason = f"{status} {error.name}"

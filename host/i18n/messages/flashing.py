@@ -165,12 +165,12 @@ _VERIFY: dict[str, Message] = {
         ),
     ),
     "flash_unverified": Message(
-        N_("It was written, but it could not be read back: nothing is known about the contents."),
+        N_("The flash could not be read back: nothing is known about its contents."),
         _REASON,
         N_("a board on which MaixPy v1 runs, of December 2020 or newer"),
         N_(
-            "Press RESET and look whether the board starts. Reading back needs MaixPy with "
-            "Maix.utils.flash_read; other firmware cannot be asked."
+            "Press RESET, look whether the board starts, and run the command with --no-write. Reading "
+            "back needs MaixPy with Maix.utils.flash_read; other firmware cannot be asked."
         ),
     ),
 }

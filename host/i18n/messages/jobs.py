@@ -160,6 +160,51 @@ MESSAGES: dict[str, Message] = {
         needed="",
         fix=N_("Reload the page."),
     ),
+    "edit_nothing": Message(
+        what=N_("There is nothing to undo or to do again."),
+        found="{path}",
+        needed="",
+        fix=N_("Reload the page: the edit may have been made in another window."),
+    ),
+    "edit_unreadable": Message(
+        what=N_("The edit cannot be read."),
+        found="{reason}",
+        needed=N_("a JSON object as docs/web.md shows"),
+        fix=N_("Correct the request; nothing was changed."),
+    ),
+    "edit_unfit": Message(
+        what=N_("This data set has no such edit."),
+        found="{path}, {task}",
+        needed=N_("move for classes; boxes for detection; delete, rename for both"),
+        fix=N_("Choose another edit; nothing was changed."),
+    ),
+    "edit_label_unknown": Message(
+        what=N_("The data set has no label of this name."),
+        found="{path}",
+        needed="",
+        fix=N_("Reload the page: the label may have been renamed in another window."),
+    ),
+    "edit_box_outside": Message(
+        what=N_("A box does not lie inside its picture, or is too small."),
+        found="{found}",
+        needed=N_("edges inside the picture of {size} pixels, 2 pixels or more each way"),
+        fix=N_("Draw the box anew; nothing was changed."),
+    ),
+    "edits_full": Message(
+        what=N_("The journal of edits is full."),
+        found="",
+        needed=N_("at most {needed} MB of edits"),
+        fix=N_("Correct the rest in your own copy of the pictures and send it as a new data set."),
+    ),
+    "edits_unreadable": Message(
+        what=N_("The job's journal of edits is damaged."),
+        found=N_("line {line}"),
+        needed=N_("the edits.jsonl that MaixForge wrote itself"),
+        fix=N_(
+            "Remove that line and those after it from the file in the job's folder; later edits "
+            "are lost with them."
+        ),
+    ),
     "test_label_unknown": Message(
         what=N_("The held-back data has a class that the training data does not have: {path}."),
         found="{path}",

@@ -42,6 +42,12 @@ MESSAGES: dict[str, Message] = {
         needed="",
         fix=N_("Files can be downloaded when the job is done; look at its page."),
     ),
+    "streams_busy": Message(
+        what=N_("Too many pages watch a training at once."),
+        found="",
+        needed=N_("at most {needed} at one time"),
+        fix=N_("Close pages that nobody looks at; the others ask again by themselves."),
+    ),
     "host_failed": Message(
         what=N_("MaixForge made a mistake while it answered."),
         found="{path}",
