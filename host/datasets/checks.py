@@ -31,8 +31,11 @@ _ERRORS = frozenset({"picture_format", "picture_too_large", "picture_not_a_pictu
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
-    """A sample after its picture was decoded, or with the `problem` that it has."""
+class Seen:
+    """A sample after its picture was decoded, or with the `problem` that it has.
+
+    It depends on the picture alone, not on its label or its boxes.
+    """
 
     sample: Sample
     problem: Finding | None = None
@@ -56,10 +59,32 @@ def check(
     Raises:
         UserError: `pictures_too_many_pixels`, to bound the time that a hostile set takes.
     """
+    return judge(dataset, look(dataset, rules, progress, limits), rules)
+
+
+def look(
+    dataset: Dataset,
+    rules: Rules = RULES,
+    progress: Progress | None = None,
+    limits: Limits = LIMITS,
+) -> list[Seen]:
+    """Decode every picture of `dataset`: the slow part of `check`, in the order of the samples.
+
+    Raises:
+        UserError: as `check`.
+    """
+    return list(_look_at_all(dataset, rules, limits, progress))
+
+
+def judge(dataset: Dataset, seen: Sequence[Seen], rules: Rules = RULES) -> Dataset:
+    """Return what `check` returns, from pictures that were looked at already.
+
+    `seen` has one entry a sample of `dataset`, in its order, with that sample in it (its width and
+    height filled in).
+    """
     if not dataset.samples:
         code = "no_labelled_pictures" if dataset.task == "detect" else "no_pictures"
         return _sorted(dataset, [Finding(code), *dataset.findings])
-    seen = list(_look_at_all(dataset, rules, limits, progress))
     usable = [one for one in seen if one.problem is None]
     findings = _grouped(one.problem for one in seen if one.problem)
     findings += _conversions(usable)
@@ -82,12 +107,12 @@ def _sorted(dataset: Dataset, findings: Iterable[Finding]) -> Dataset:
 
 def _look_at_all(
     dataset: Dataset, rules: Rules, limits: Limits, progress: Progress | None
-) -> Iterator[_Seen]:
-    look = partial(_look_at, dataset, rules, limits)
+) -> Iterator[Seen]:
+    look_at = partial(_look_at, dataset, rules, limits)
     pixels = 0
     with quiet_decoders(), ThreadPoolExecutor(_THREADS) as pool:
         try:
-            for done, one in enumerate(pool.map(look, dataset.samples), start=1):
+            for done, one in enumerate(pool.map(look_at, dataset.samples), start=1):
                 pixels += one.sample.width * one.sample.height
                 if pixels > limits.total_pixels:
                     megapixels = limits.total_pixels // 1_000_000
@@ -99,19 +124,19 @@ def _look_at_all(
             pool.shutdown(cancel_futures=True)
 
 
-def _look_at(dataset: Dataset, rules: Rules, limits: Limits, sample: Sample) -> _Seen:
+def _look_at(dataset: Dataset, rules: Rules, limits: Limits, sample: Sample) -> Seen:
     try:
         picture = decode(dataset.file(sample), sample.path, limits.pixels, _DECODED_SIDE)
     except UserError as error:
-        return _Seen(sample, error.findings[0])
+        return Seen(sample, error.findings[0])
     size = f"{picture.width}x{picture.height}"
     if min(picture.width, picture.height) < rules.side_min:
         params = {"found": f"{sample.path} {size}", "needed": rules.side_min}
-        return _Seen(sample, Finding("picture_too_small", sample.path, params=params))
+        return Seen(sample, Finding("picture_too_small", sample.path, params=params))
     if sample.width and (sample.width, sample.height) != (picture.width, picture.height):
         params = {"found": f"{sample.path} {size}"}  # its head and its pixels disagree
-        return _Seen(sample, Finding("picture_unreadable", sample.path, params=params))
-    return _Seen(
+        return Seen(sample, Finding("picture_unreadable", sample.path, params=params))
+    return Seen(
         replace(sample, width=picture.width, height=picture.height),
         kinds=picture.kinds,
         animated=picture.animated,
@@ -135,7 +160,7 @@ def _merge(code: str, found: list[Finding]) -> Finding:
     return Finding(code, found[0].path, severity, params)
 
 
-def _conversions(usable: Sequence[_Seen]) -> list[Finding]:
+def _conversions(usable: Sequence[Seen]) -> list[Finding]:
     animated = [one.sample.path for one in usable if one.animated]
     findings = []
     if animated:
@@ -150,7 +175,7 @@ def _conversions(usable: Sequence[_Seen]) -> list[Finding]:
     return findings
 
 
-def _drop_same(usable: Sequence[_Seen], task: Task) -> tuple[list[_Seen], list[Finding]]:
+def _drop_same(usable: Sequence[Seen], task: Task) -> tuple[list[Seen], list[Finding]]:
     """Keep one of equal pictures in a class (rather one to train with); name the others.
 
     Equal pictures in two classes all stay: only the user knows which class is right. For
@@ -183,7 +208,7 @@ def _pairs(code: str, severity: Severity, pairs: list[tuple[str, str]]) -> list[
     return [Finding(code, pairs[0][0], severity, {"count": len(pairs), "names": names})]
 
 
-def _group(kept: Sequence[_Seen], dataset: Dataset) -> tuple[list[Sample], list[Finding]]:
+def _group(kept: Sequence[Seen], dataset: Dataset) -> tuple[list[Sample], list[Finding]]:
     """Give each set of near duplicates within a class a number; the others keep -1.
 
     For detection all pictures are one class.

@@ -13,19 +13,28 @@ from ..datasets.limits import Limits, Rules
 from ..datasets.split import split
 from ..errors import Finding, UserError
 from ..files import atomic_write
+from . import edits
 from .progress import Progress
 from .spec import JobSpec
 
 TEST_DATA = "test"
+FINDINGS = "findings.json"
 VALIDATION = 0.2
 FEW = Rules(classes_min=1, images_min=1, images_max=10**9, boxes_min=1, boxes_advised=1)
 """Held-back data need not be large enough to train on."""
 
 
 def look(
-    source: Path, into: Path, limits: Limits, rules: Rules, progress: Progress | None = None
+    source: Path,
+    into: Path,
+    limits: Limits,
+    rules: Rules,
+    progress: Progress | None = None,
+    changes: Sequence[edits.Edit] = (),
 ) -> Dataset:
     """Receive a zip (unpacked to `into/data`) or a folder, and check every picture.
+
+    The data set is checked with `changes` made to it, as it will be trained on.
 
     What is wrong with the data is in the findings of the data set.
 
@@ -40,18 +49,24 @@ def look(
         if progress:
             progress.tell(done / max(total, 1), "check")
 
-    return checks.check(formats.load(root, limits, into), rules, tell, limits)
+    received = formats.load(root, limits, into)
+    return checks.check(edits.apply(received, changes), rules, tell, limits)
 
 
 def read(
-    source: Path, into: Path, limits: Limits, rules: Rules, progress: Progress | None = None
+    source: Path,
+    into: Path,
+    limits: Limits,
+    rules: Rules,
+    progress: Progress | None = None,
+    changes: Sequence[edits.Edit] = (),
 ) -> Dataset:
     """Do the same as `look`, for data that must be good enough to train.
 
     Raises:
         UserError: with every finding, errors first, when it is not.
     """
-    dataset = look(source, into, limits, rules, progress)
+    dataset = look(source, into, limits, rules, progress, changes)
     if dataset.errors():
         raise UserError.of(sorted(dataset.findings, key=lambda one: one.severity))
     return dataset
@@ -60,12 +75,16 @@ def read(
 def receive(folder: Path, spec: JobSpec, progress: Progress) -> tuple[Dataset, Dataset | None]:
     """Return the split data set of a job and, if there is one, the held-back one.
 
+    The job's edits (see `edits`) are made to the first, none to the second.
+
     Raises:
-        UserError: as `read`, and `test_label_unknown`, `test_task_wrong`.
+        UserError: as `read`, `edits.read` and `edits.apply`, and `test_label_unknown`,
+            `test_task_wrong`.
     """
     progress.begin("receive")
     limits, rules = Limits(**spec.limits), Rules(**spec.rules)
-    dataset = read(folder / spec.source, folder, limits, rules, progress)
+    changes = edits.read(folder).done
+    dataset = read(folder / spec.source, folder, limits, rules, progress, changes)
     dataset = split(dataset, VALIDATION, spec.seed)
     test = None
     if spec.test:
@@ -96,4 +115,4 @@ def _aligned(test: Dataset, dataset: Dataset) -> Dataset:
 
 def _write_findings(folder: Path, findings: Sequence[Finding]) -> None:
     text = json.dumps([one.as_dict() for one in findings], indent=1, ensure_ascii=False)
-    atomic_write(folder / "findings.json", text.encode())
+    atomic_write(folder / FINDINGS, text.encode())
