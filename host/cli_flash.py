@@ -29,12 +29,21 @@ OK = "[green]✓[/]"
               help="Bits a second while writing.")  # fmt: skip
 @click.option("--slow", is_flag=True, help="115200 bits a second from end to end.")
 @click.option("--verify", is_flag=True, help="Let the board's MaixPy read the flash back.")
+@click.option("--no-write", is_flag=True, help="Compare only, as --verify, and write nothing.")
 @encrypt_option
 @click.option("-y", "--yes", is_flag=True, help="Write in spite of warnings.")
 @json_option
 @command
 def flash(
-    terminal: Terminal, port: str, file: Path, encrypt: str, yes: bool, verify: bool, **how: Any
+    terminal: Terminal,
+    port: str,
+    file: Path,
+    encrypt: str,
+    *,
+    yes: bool,
+    verify: bool,
+    no_write: bool,
+    **how: Any,
 ) -> None:
     """Write FILE (kfpkg, firmware .bin, kmodel) into the flash of the board at PORT.
 
@@ -47,24 +56,27 @@ def flash(
     parts = flash_file.read(file)
     if encrypt:
         parts = flash_file.encrypted(parts, fuse_key_of(encrypt))
-    terminal.findings(parts.findings)
-    _ask(terminal, asks=bool(parts.findings) and not yes)
+    if not no_write:
+        terminal.findings(parts.findings)
+        _ask(terminal, asks=bool(parts.findings) and not yes)
     port = serial_port.find() if port == "auto" else port
     rows = [(one.name, f"{one.address:#x}", f"{len(one.flashed):,}") for one in parts.parts]
     terminal.table([N_("part"), N_("address"), N_("bytes")], rows)
-    with terminal.progress(N_("Put the board into its loader")) as bar:
-        room.write(port, parts, progress=bar.update, **how)
-    terminal.say(N_("Written: {size} bytes. The board starts again."), size=f"{parts.bytes:,}")
+    if not no_write:
+        with terminal.progress(N_("Put the board into its loader")) as bar:
+            room.write(port, parts, progress=bar.update, **how)
+        terminal.say(N_("Written: {size} bytes. The board starts again."), size=f"{parts.bytes:,}")
     answer = {
         "port": port,
         "bytes": parts.bytes,
+        "written": not no_write,
         "parts": [
             {"name": one.name, "address": one.address, "bytes": len(one.flashed)}
             for one in parts.parts
         ],
         "findings": [one.as_dict(terminal.language) for one in parts.findings],
     }
-    if verify:
+    if verify or no_write:
         with terminal.progress(N_("Wait for MaixPy, then read back")) as bar:
             made = flash_verify.verify(port, parts, bar.update)
         terminal.say(N_("Read back and compared: {size} bytes."), size=f"{made.compared:,}")

@@ -24,6 +24,9 @@ PIECE = 16 << 10
 """`flash_read` takes twice that from a heap of 512 KiB, in which a script may have run."""
 START_SECONDS = 30.0
 """MaixPy with a card is at its prompt after 3 to 10 s."""
+SETTLED, SETTLED_AT_LAST = 2.0, 10.0
+"""A board that starts is listened to until it was quiet for so long, or for so long at most: a
+Ctrl-C while camera and card are being started left MaixPy 0.6.2 hanging on the virtual K210."""
 PROBE = b"MaixForge" * 1000
 ASK = f"""\
 import gc, uhashlib, ubinascii
@@ -92,6 +95,7 @@ def _pieces(file: FlashFile) -> Iterator[tuple[str, int, bytes]]:
 def _prompt(port: str, seconds: float) -> Iterator[SerialTransport]:
     """Yield MaixPy's prompt, which is waited for: the board has just been reset."""
     end = time.monotonic() + seconds
+    _settle(port)
     with ExitStack() as stack:
         while True:
             try:
@@ -104,6 +108,16 @@ def _prompt(port: str, seconds: float) -> Iterator[SerialTransport]:
                     unknown = _unverified(port, "-").findings
                     raise UserError.of((*unknown, *error.findings)) from error
         yield link
+
+
+def _settle(port: str) -> None:
+    """Listen until the board that has been reset has started what it starts."""
+    with serial_port.opened(port) as link:
+        link.timeout = 0.1
+        heard = begun = time.monotonic()
+        while time.monotonic() < min(heard + SETTLED, begun + SETTLED_AT_LAST):
+            if link.read(256):
+                heard = time.monotonic()
 
 
 def _prepare(link: SerialTransport, port: str) -> None:

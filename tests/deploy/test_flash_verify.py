@@ -87,6 +87,8 @@ class Repl:
 @pytest.fixture
 def start_board(tmp_path, monkeypatch):
     """Make a board: `start_board(start)` runs the script `start` when it starts from the flash."""
+    monkeypatch.setattr(flash_verify, "SETTLED", 0.3)
+    monkeypatch.setattr(flash_verify, "SETTLED_AT_LAST", 1.0)
     boards = []
 
     def start(script=START, spoil=None):
@@ -198,6 +200,17 @@ def test_the_command(start_board, file, tmp_path):
     answer = json.loads(done.stdout)
     assert done.exit_code == 0 and answer["verified"] == file.bytes and answer["left_out"] == []
     assert "Read back and compared" in done.stderr
+
+
+def test_comparing_again_without_writing(start_board, file, tmp_path):
+    board = start_board()
+    flash.write(board.port, file, board="dock")
+    written = len(board.isp.writes)
+    words = ["flash", board.port, tmp_path / "p.kfpkg", "--no-write", "--json"]
+    done = CliRunner().invoke(main, list(map(str, words)))
+    answer = json.loads(done.stdout)
+    assert done.exit_code == 0 and answer["verified"] == file.bytes and not answer["written"]
+    assert len(board.isp.writes) == written
 
 
 def test_the_command_says_it_in_chinese_and_with_its_exit_code(start_board, file, tmp_path):

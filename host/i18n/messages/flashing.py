@@ -169,8 +169,8 @@ _VERIFY: dict[str, Message] = {
         _REASON,
         N_("a board on which MaixPy v1 runs, of December 2020 or newer"),
         N_(
-            "Press RESET, look whether the board starts, and run the command with --no-write. Reading "
-            "back needs MaixPy with Maix.utils.flash_read; other firmware cannot be asked."
+            "Press RESET, look whether the board starts, and run the command with --no-write. "
+            "Reading back needs MaixPy with Maix.utils.flash_read; other firmware cannot be asked."
         ),
     ),
 }
