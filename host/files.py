@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+PARTIAL = ".*.part*"
+"""Names of files and folders that are being written."""
 ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 """The earliest time a zip can hold; ours carry no other, so that equal content is equal bytes."""
 
@@ -67,6 +70,15 @@ def atomic_path(path: Path, *, mode: int = 0o644, replace: bool = True) -> Itera
         sync_folder(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_partial(folder: Path) -> None:
+    """Remove what writers that were killed have left in `folder`; nobody may be writing there."""
+    for path in folder.glob(PARTIAL):
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def atomic_write(path: Path, data: bytes, *, mode: int = 0o644, replace: bool = True) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -16,9 +16,10 @@ from ..trainer.model import FloatModel
 from ..trainer.options import TrainOptions
 from ..trainer.pictures import read_pictures
 from . import findings
-from .result_types import Canmv, Result
+from .result_types import Canmv
 from .sampling import stratified
 from .spec import JobSpec
+from .task import Run
 
 KMODEL = "m_v5.kmodel"
 CALIBRATION = 32
@@ -47,31 +48,24 @@ def require_task(spec: JobSpec, task: str) -> None:
         raise UserError("canmv_detect", "--canmv")
 
 
-def add(
-    result: Result,
-    folder: Path,
-    spec: JobSpec,
-    dataset: Dataset,
-    model: FloatModel,
-    options: TrainOptions,
-    tell: Callable[[float, str], None],
-) -> None:
-    """Write `m_v5.kmodel` and put what its simulator says into the result.
+def make(job: Run, model: FloatModel) -> tuple[dict[str, Any], list[str]]:
+    """Write `m_v5.kmodel` and return what its simulator says, for the result; and its name.
 
     The job's own result is done by then: what nncase cannot convert becomes a warning in
     `canmv_problems`, and the kmodel V3 stays.
     """
-    (folder / KMODEL).unlink(missing_ok=True)
-    tell(0.0, "canmv")
+    path = job.folder / KMODEL
+    path.unlink(missing_ok=True)
+    job.progress.tell(0.0, "canmv")
     try:
-        data = _compile(spec, dataset, model, options)
-        atomic_write(folder / KMODEL, data)
-        tell(0.5, "canmv")
-        result["canmv"] = _judge(data, spec, dataset, options)
+        data = _compile(job.spec, job.dataset, model, job.options)
+        atomic_write(path, data)
+        job.progress.tell(0.5, "canmv")
+        return {"canmv": _judge(data, job.spec, job.dataset, job.options)}, [KMODEL]
     except UserError as error:
         found = error.findings
         warnings = [Finding(one.code, one.path, "warning", one.params) for one in found]
-        result["canmv_problems"] = findings.to_json(warnings)
+        return {"canmv_problems": findings.to_json(warnings)}, []
 
 
 def _compile(spec: JobSpec, dataset: Dataset, model: FloatModel, options: TrainOptions) -> bytes:

@@ -73,6 +73,13 @@ def names(data: Path) -> list[str]:
         return []
 
 
+def known_as(entry: StoredKey | None) -> str:
+    """Return what tells a board's key from another one of the same name; no key leads from it."""
+    if entry is None:
+        return ""
+    return f"{entry.key.strength} {entry.key.board_id.hex()[: package.BOARD_DIGITS]}"
+
+
 def described(entry: StoredKey, packed: package.Package) -> Sealed:
     """Return what a job's result says of its seal; nothing in it leads to a key."""
     assert packed.seal is not None

@@ -5,7 +5,9 @@ import pytest
 
 from host.errors import UserError
 from host.jobs import canmv, sampling
+from host.jobs.progress import Progress
 from host.jobs.spec import JobSpec
+from host.jobs.task import Run
 
 
 def test_missing_nncase_is_refused_before_the_training():
@@ -18,9 +20,8 @@ def test_missing_nncase_is_refused_before_the_training():
 def add(tmp_path, monkeypatch, compile_file):
     monkeypatch.setattr(canmv, "_compile", compile_file)
     monkeypatch.setattr(canmv, "read_pictures", lambda *_: np.zeros((1, 4, 4, 3), np.uint8))
-    result = {"float": {"accuracy": 1.0}}
-    canmv.add(result, tmp_path, JobSpec("data"), _Data(), None, _Options(), lambda *_: None)
-    return result
+    progress = Progress(lambda _: None, step="package")
+    return canmv.make(Run(tmp_path, JobSpec("data"), _Data(), None, _Options(), progress), None)
 
 
 class _One:
@@ -41,7 +42,8 @@ class _Options:
 def test_the_result_names_file_and_accuracy(tmp_path, monkeypatch):
     scores = np.array([[0.1, 0.9]], np.float32)
     monkeypatch.setattr(canmv.canmv, "simulate_v5", lambda *_args, **_kw: [scores])
-    result = add(tmp_path, monkeypatch, lambda *_: b"LDMK")
+    result, files = add(tmp_path, monkeypatch, lambda *_: b"LDMK")
+    assert files == ["m_v5.kmodel"]
     assert result["canmv"] == {
         "accuracy": 1.0, "pictures": 1, "kmodel": "m_v5.kmodel", "kmodel_bytes": 4
     }  # fmt: skip
@@ -53,10 +55,10 @@ def test_a_failure_of_nncase_is_a_warning_beside_the_result(tmp_path, monkeypatc
         raise UserError("nncase_failed", reason="it was stopped by SIGSEGV")
 
     (tmp_path / "m_v5.kmodel").write_bytes(b"of an earlier run")
-    result = add(tmp_path, monkeypatch, fail)
+    result, files = add(tmp_path, monkeypatch, fail)
     (problem,) = result["canmv_problems"]
     assert (problem["code"], problem["severity"]) == ("nncase_failed", "warning")
-    assert result["float"] == {"accuracy": 1.0}
+    assert not files
     assert not (tmp_path / "m_v5.kmodel").exists()
     assert "canmv" not in result
 
