@@ -28,6 +28,7 @@ JOURNAL_BYTES = 16 * 1024 * 1024
 """A journal of this size takes no more edits; moving one picture takes about 60 bytes."""
 BOXES = 500
 """Most boxes of one picture."""
+BOX = ("label", "left", "top", "right", "bottom")
 _TASKS = {"move": ("classify",), "boxes": ("detect",)}
 """Kinds of edits that only one task has."""
 
@@ -55,7 +56,8 @@ class Edit:
         """Return the edit as the journal has it, without what is empty."""
         given = {"pictures": list(self.pictures), "label": self.label, "to": self.to}
         kept = {key: value for key, value in given.items() if value}
-        boxes = {"boxes": [list(box) for box in self.boxes]} if self.kind == "boxes" else {}
+        listed = [dict(zip(BOX, box, strict=True)) for box in self.boxes]
+        boxes = {"boxes": listed} if self.kind == "boxes" else {}
         return {"edit": self.kind, **kept, **boxes}
 
 
@@ -136,11 +138,13 @@ def _text(value: Any) -> str:
 
 
 def _box(value: Any) -> tuple[str, float, float, float, float]:
-    label, *edges = _list(value)
-    if len(edges) != 4 or any(isinstance(one, bool | str) for one in edges):
-        raise ValueError("box: label, left, top, right, bottom")
+    if set(value) != set(BOX):
+        raise ValueError(f"box: {', '.join(BOX)}")
+    edges = [value[key] for key in BOX[1:]]
+    if any(isinstance(one, bool | str) for one in edges):
+        raise TypeError("box: an edge is no number")
     left, top, right, bottom = (round(float(one), 2) for one in edges)
-    return _text(label), left, top, right, bottom
+    return _text(value["label"]), left, top, right, bottom
 
 
 def read(folder: Path) -> History:

@@ -51,7 +51,7 @@ def worst_thumbnail(folder: Path, result: dict[str, Any], number: int) -> bytes:
         made.parent.mkdir(exist_ok=True)
         path = _source(folder, result, number)
         image = _with_boxes(path, result, number) if "nms" in result else _small(path)
-        atomic_write(made, _jpeg(image))
+        atomic_write(made, jpeg(image))
     return made.read_bytes()
 
 
@@ -109,7 +109,8 @@ def draw_boxes(
             draw.text((x + 2, y), text, fill=(255, 255, 255), font=font)
 
 
-def _jpeg(image: Image.Image) -> bytes:
+def jpeg(image: Image.Image) -> bytes:
+    """Return a picture as the bytes of a JPEG."""
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=QUALITY)
     return buffer.getvalue()

@@ -10,11 +10,11 @@ from dataclasses import fields
 from pathlib import Path
 
 from ..config import Settings
-from ..datasets import checks, formats, intake
+from ..datasets import checks
 from ..datasets.dataset import Dataset
 from ..datasets.limits import Limits, Rules
 from ..errors import UserError
-from . import findings
+from . import findings, gallery
 from .result_types import DatasetSummary
 from .store import Job, Store, new_id
 
@@ -42,20 +42,23 @@ def check(store: Store, settings: Settings, job_id: str, name: str) -> Job:
         UserError: all that keeps the data set from being trained, as findings.
     """
     folder = store.folder(job_id)
-    unpacked = folder / "checking"
-    unpacked.mkdir()
-    limits = limits_of(settings)
-    root = intake.receive(folder / UPLOAD, unpacked, limits)
-    dataset = checks.check(formats.load(root, limits, unpacked), rules_of(settings), limits=limits)
+    rules = rules_of(settings)
+    received = gallery.look(folder / UPLOAD, folder, limits_of(settings), rules)
+    dataset = checks.judge(received.dataset, received.seen, rules)
     if dataset.errors():
         raise UserError.of(dataset.findings)
-    shutil.rmtree(unpacked)
     return store.add(
         job_id,
         plain_name(name),
         dataset=dict(summary(dataset)),
         findings=findings.to_json(dataset.findings),
     )
+
+
+def record(store: Store, job_id: str, dataset: Dataset) -> None:
+    """Write to the job's row what the check found in its data set, edited since."""
+    found = findings.to_json(dataset.findings)
+    store.update(job_id, dataset=dict(summary(dataset)), findings=found)
 
 
 def summary(dataset: Dataset) -> DatasetSummary:

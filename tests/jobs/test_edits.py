@@ -50,6 +50,10 @@ def labels_after(dataset, edit):
     return edits.apply(dataset, [edit]).labels
 
 
+def box(**other):
+    return {"label": "nut", "left": 1, "top": 2, "right": 30, "bottom": 40, **other}
+
+
 def refused(act, *arguments):
     with pytest.raises(UserError) as caught:
         act(*arguments)
@@ -153,11 +157,13 @@ def test_a_box_outside_its_picture_is_refused(tmp_path, edges):
         {"edit": "rename", "label": "cat", "to": ""},
         {"edit": "delete", "pictures": [1]},
         {"edit": "boxes", "pictures": ["a", "b"], "boxes": []},
-        {"edit": "boxes", "pictures": ["a"], "boxes": [["nut", 1, 2, 3]]},
-        {"edit": "boxes", "pictures": ["a"], "boxes": [["nut", True, 2, 3, 4]]},
-        {"edit": "boxes", "pictures": ["a"], "boxes": [["nut", "1", 2, 3, 4]]},
-        {"edit": "boxes", "pictures": ["a"], "boxes": [["nut", 10**400, 2, 3, 4]]},
-        {"edit": "boxes", "pictures": ["a"], "boxes": [["n", 1, 2, 3, 4]] * (edits.BOXES + 1)},
+        {"edit": "boxes", "pictures": ["a"], "boxes": [{"label": "nut"}]},
+        {"edit": "boxes", "pictures": ["a"], "boxes": [box(label="")]},
+        {"edit": "boxes", "pictures": ["a"], "boxes": [["nut", 1, 2, 3, 4]]},
+        {"edit": "boxes", "pictures": ["a"], "boxes": [box(left=True)]},
+        {"edit": "boxes", "pictures": ["a"], "boxes": [box(top="1")]},
+        {"edit": "boxes", "pictures": ["a"], "boxes": [box(right=10**400)]},
+        {"edit": "boxes", "pictures": ["a"], "boxes": [box()] * (edits.BOXES + 1)},
     ],
 )
 def test_what_is_no_edit_is_named(value):
@@ -166,9 +172,8 @@ def test_what_is_no_edit_is_named(value):
 
 def test_no_number_is_outside(tmp_path):
     for edge in (float("nan"), float("inf")):
-        step = edits.parse(
-            {"edit": "boxes", "pictures": ["1.jpg"], "boxes": [["nut", 1, 1, edge, 9]]}
-        )
+        boxes = [box(right=edge)]
+        step = edits.parse({"edit": "boxes", "pictures": ["1.jpg"], "boxes": boxes})
         assert refused(edits.add, tmp_path, boxed(), step) == "edit_box_outside"
 
 

@@ -81,7 +81,7 @@ def test_a_good_zip_becomes_a_job(upload, here):
     assert answer.json["counts"] == {"circle": 41, "square": 40, "triangle": 40}
     assert (answer.json["name"], answer.json["state"]) == ("my shapes", "checked")
     folder = here.store.folder(answer.json["id"])
-    assert [one.name for one in folder.iterdir()] == ["upload.zip"]
+    assert {one.name for one in folder.iterdir()} == {"upload.zip", "data", "looked.json"}
 
 
 def folder_form(names):
@@ -165,7 +165,7 @@ def test_an_unforeseen_failure_leaves_nothing_and_tells_no_traceback(upload, her
     def fail(*_):
         raise RuntimeError("secret detail")
 
-    monkeypatch.setattr("host.jobs.submit.checks.check", fail)
+    monkeypatch.setattr("host.jobs.submit.checks.judge", fail)
     answer = upload(dataset_zip())
     assert (answer.status_code, answer.json["error"]) == (500, "host_failed")
     assert "secret" not in answer.text
