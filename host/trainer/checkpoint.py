@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import astuple
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,16 @@ from typing import Any
 import numpy as np
 
 from ..datasets.dataset import Dataset
-from ..files import atomic_write
+from ..files import atomic_write, sync_folder
 from .detect_options import DetectOptions
 from .options import TrainOptions
 
 RECORD = "record.json"
+
+Saved = tuple[dict[str, np.ndarray], Any] | None
+"""Arrays and record of what is finished, None for nothing."""
+Save = Callable[[Mapping[str, np.ndarray], Any], None]
+"""Stores both."""
 
 
 def fingerprint(dataset: Dataset, options: TrainOptions | DetectOptions) -> str:
@@ -55,7 +61,7 @@ class Checkpoints:
         np.savez(buffer, allow_pickle=False, **{**arrays, RECORD: note})
         atomic_write(self.folder / f"{stage}.npz", buffer.getvalue())
 
-    def load(self, stage: str) -> tuple[dict[str, np.ndarray], Any] | None:
+    def load(self, stage: str) -> Saved:
         """Return arrays and record of a finished stage, or None."""
         path = self.folder / f"{stage}.npz"
         if not path.is_file():
@@ -76,3 +82,37 @@ class Checkpoints:
         """Delete the cached maps, which are large and needed no more."""
         for path in self.folder.glob("*-maps.npy"):
             path.unlink()
+
+
+def open_array(path: Path, dtype: Any, shape: tuple[int, ...], *, new: bool) -> np.memmap:
+    """Return an array that lies in the file `path`, a new one with room on the disk for all of it.
+
+    Without that room a later write to its memory would end the process by a signal.
+
+    Raises:
+        OSError: there is no room for it; nothing is left of it then.
+    """
+    if not new:
+        return np.lib.format.open_memmap(path, "r+")
+    try:
+        array = np.lib.format.open_memmap(path, "w+", dtype, shape)
+        if hasattr(os, "posix_fallocate"):
+            with path.open("rb+") as file:
+                os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+                os.fsync(file.fileno())
+        sync_folder(path.parent)
+    except OSError:
+        path.unlink(missing_ok=True)
+        raise
+    return array
+
+
+def numbered(prefix: str, variables: Sequence[Any]) -> dict[str, np.ndarray]:
+    """Return the values of variables, named `prefix/0`, `prefix/1` and so on."""
+    return {f"{prefix}/{number}": one.numpy() for number, one in enumerate(variables)}
+
+
+def assign(prefix: str, variables: Iterable[Any], arrays: Mapping[str, np.ndarray]) -> None:
+    """Give variables the values that `numbered` returned."""
+    for number, variable in enumerate(variables):
+        variable.assign(arrays[f"{prefix}/{number}"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,13 +11,13 @@ import numpy as np
 from ..datasets.dataset import Dataset
 from ..errors import UserError
 from . import backbone, runtime
-from .checkpoint import Checkpoints, fingerprint
+from .checkpoint import Checkpoints, Save, Saved, fingerprint
 from .features import BATCH, Features, extract, view_count
 from .head import train_head
 from .model import FloatModel, ModelCard, set_weights
 from .options import TrainOptions
 from .progress import Clock, Listener, TrainProgress
-from .tune import train_tail, tune_epochs
+from .tune import Tuned, train_tail, tune_epochs
 
 if TYPE_CHECKING:
     import keras
@@ -39,7 +40,7 @@ def train(
     """Train a classifier on the samples whose split is "train", judge it on "valid".
 
     `folder` holds what is finished: called again with the same data and options after an
-    interruption, it goes on after the last finished stage, with the same result. Validation
+    interruption, it goes on after the last finished epoch, with the same result. Validation
     pictures are never augmented and never trained on. Equal options, data and machine give
     equal weights.
 
@@ -120,11 +121,12 @@ class _Training:
         set_weights(model, head)
         weights, best = head, 0
         if self.options.blocks_tuned():
-            tuned = train_tail(model, train, valid, self.options, self._tick_tune)
+            tuned = self._tail(model, train, valid)
             weights, best = tuned.weights, tuned.best_epoch
             history += [{"stage": "tune", "epoch": n, **v} for n, v in enumerate(tuned.history, 1)]
         record = {"history": history, "best_epoch": best}
         self.store.save("trained", weights, record)
+        self.store.drop("tune-epoch")
         self.store.drop_maps()
         return weights, record
 
@@ -152,10 +154,23 @@ class _Training:
         def tick(epoch: int, values: dict[str, float]) -> None:
             self.clock.advance(self.head_work, "head", epoch, epochs, **values)
 
-        head = train_head(train, valid, self.classes, self.options, tick)
+        saved, save = self._epochs("head", self.head_work)
+        head = train_head(train, valid, self.classes, self.options, tick, saved, save)
         weights = {"logits.kernel": head.kernel, "logits.bias": head.bias}
         self.store.save("head", weights, head.history)
+        self.store.drop("head-epoch")
         return weights, head.history
+
+    def _tail(self, model: keras.Model, train: Features, valid: Features) -> Tuned:
+        saved, save = self._epochs("tune", self.tune_work)
+        return train_tail(model, train, valid, self.options, self._tick_tune, saved, save)
+
+    def _epochs(self, stage: str, work: float) -> tuple[Saved, Save]:
+        """Return the last finished epoch of a stage, and what saves the next ones."""
+        saved = self.store.load(f"{stage}-epoch")
+        if saved:
+            self.clock.skip(work * len(saved[1][0]))
+        return saved, partial(self.store.save, f"{stage}-epoch")
 
     def _tick_tune(self, epoch: int, values: dict[str, float]) -> None:
         self.clock.advance(self.tune_work, "tune", epoch, self.epochs, **values)

@@ -7,7 +7,7 @@ what the KPU makes of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..datasets.dataset import Dataset, Sample
-from ..files import atomic_path
-from .checkpoint import Checkpoints
+from .checkpoint import Checkpoints, open_array
 from .options import TrainOptions
 from .pictures import in_batches, views_of
 
@@ -77,25 +76,26 @@ def extract(
     name: str,
     tick: Callable[[int], None],
 ) -> Features:
-    """Return the features of `samples`, from `store` when an earlier run has finished them.
+    """Return the features of `samples`; those that an earlier run has finished are in `store`.
 
     `tick(n)` is called after each n views. `views` 1 means the pictures as they are.
 
     Raises:
         UserError: a picture cannot be read.
     """
-    path = store.maps(name)
     paths = tuple(sample.path for sample in samples)
     truth = np.array([sample.label for sample in samples], np.int64)
+    files = {"pooled": store.maps(f"{name}-pooled")}
+    if options.blocks_tuned():
+        files["maps"] = store.maps(name)
     found = store.load(f"{name}-features")
-    if found is None or (options.blocks_tuned() and not path.is_file()):
-        pooled = _compute(model, dataset, samples, views, options, path, tick)
-        store.save(f"{name}-features", {"pooled": pooled})
-    else:
-        pooled = found[0]["pooled"]
-        tick(views * len(samples))
-    maps = np.load(path, mmap_mode="r") if options.blocks_tuned() else None
-    return Features(paths, truth, pooled, maps)
+    done = found[1] if found and all(path.is_file() for path in files.values()) else 0
+    if done:
+        tick(views * done)
+    if done < len(samples):
+        _compute(model, dataset, samples, views, options, files, store, name, tick, done)
+    maps = np.load(files["maps"], mmap_mode="r") if options.blocks_tuned() else None
+    return Features(paths, truth, np.load(files["pooled"]), maps)
 
 
 def _compute(
@@ -104,29 +104,35 @@ def _compute(
     samples: Sequence[Sample],
     views: int,
     options: TrainOptions,
-    path: Path,
+    files: Mapping[str, Path],
+    store: Checkpoints,
+    name: str,
     tick: Callable[[int], None],
-) -> np.ndarray:
-    """Write the maps of all views to `path` and return the pooled features."""
+    done: int,
+) -> None:
+    """Write maps and pooled features of all views to `files`, after the first `done` samples.
+
+    After each batch, when both are on the disk, `store` is told how many samples are done.
+    """
     trunk = _trunk(model, options)
-    shape = (views, len(samples))
-    pooled = np.empty((*shape, model.get_layer("pool").output.shape[-1]), np.float32)
-    with atomic_path(path) as temporary:
-        inner = model.get_layer(boundary(options)).output.shape[1:]
-        stored = (*shape, *inner) if options.blocks_tuned() else (0,)
-        maps = np.lib.format.open_memmap(temporary, "w+", np.uint8, stored)
-        for place, pictures in in_batches(dataset, samples, options, BATCH):
-            names = [sample.path for sample in samples[place]]
-            for number in range(views):
-                seen = views_of(pictures, names, number, options.augmentation, options.seed)
-                found, means = trunk(seen)
-                pooled[number, place] = means.numpy()
-                if options.blocks_tuned():
-                    maps[number, place] = found.numpy()
-                tick(len(pictures))
-        maps.flush()
-        del maps
-    return pooled
+    layers = {"pooled": ("pool", np.float32), "maps": (boundary(options), np.uint8)}
+    arrays = {}
+    for kind, path in files.items():
+        layer, dtype = layers[kind]
+        shape = (views, len(samples), *model.get_layer(layer).output.shape[1:])
+        arrays[kind] = open_array(path, dtype, shape, new=not done)
+    for batch, pictures in in_batches(dataset, samples[done:], options, BATCH):
+        place = slice(done + batch.start, done + batch.stop)
+        names = [sample.path for sample in samples[place]]
+        for number in range(views):
+            seen = views_of(pictures, names, number, options.augmentation, options.seed)
+            for kind, value in zip(("maps", "pooled"), trunk(seen), strict=True):
+                if kind in arrays:
+                    arrays[kind][number, place] = value.numpy()
+            tick(len(pictures))
+        for array in arrays.values():
+            array.flush()
+        store.save(f"{name}-features", {}, place.stop)
 
 
 def boundary(options: TrainOptions) -> str:

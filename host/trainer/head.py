@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import UserError
+from .checkpoint import Save, Saved, assign, numbered
 from .features import Features
 from .options import TrainOptions
 
@@ -27,9 +28,18 @@ class Head:
     history: list[dict[str, float]]
 
 
-def train_head(train: Features, valid: Features, classes: int, options: TrainOptions,
-               tick: Tick) -> Head:  # fmt: skip
+def train_head(
+    train: Features,
+    valid: Features,
+    classes: int,
+    options: TrainOptions,
+    tick: Tick,
+    saved: Saved = None,
+    save: Save | None = None,
+) -> Head:
     """Train softmax regression on all views; keep the epoch of the lowest validation loss.
+
+    After each epoch `save` is given what it takes to go on, as `saved`, after it.
 
     Raises:
         UserError: `training_diverged`.
@@ -37,10 +47,14 @@ def train_head(train: Features, valid: Features, classes: int, options: TrainOpt
     views, count, channels = train.pooled.shape
     features = train.pooled.reshape(views * count, channels)
     targets = np.eye(classes, dtype=np.float32)[np.tile(train.truth, views)]
-    layer, step = _stepper(channels, classes, len(features), options)
+    layer, variables, step = _stepper(channels, classes, len(features), options)
     history: list[dict[str, float]] = []
     best: tuple[float, list[np.ndarray]] = (np.inf, [])
-    for epoch in range(1, options.head_epochs + 1):
+    if saved:
+        arrays, (history, lowest) = saved
+        assign("last", variables, arrays)
+        best = lowest, [arrays["best/0"], arrays["best/1"]]
+    for epoch in range(len(history) + 1, options.head_epochs + 1):
         rng = np.random.default_rng([options.seed, 1, epoch])
         losses, right = [], 0
         for number, chosen in enumerate(shuffled(len(features), BATCH, rng)):
@@ -56,6 +70,9 @@ def train_head(train: Features, valid: Features, classes: int, options: TrainOpt
         history.append(values)
         if values["val_loss"] < best[0]:
             best = values["val_loss"], [kernel, bias]
+        if save:
+            arrays = numbered("last", variables) | {"best/0": best[1][0], "best/1": best[1][1]}
+            save(arrays, [history, best[0]])
         tick(epoch, values)
     return Head(best[1][0], best[1][1], history)
 
@@ -65,8 +82,10 @@ def shuffled(count: int, batch: int, rng: np.random.Generator) -> list[np.ndarra
     return np.split(rng.permutation(count), range(batch, count, batch))
 
 
-def _stepper(channels: int, classes: int, count: int, options: TrainOptions) -> tuple[Any, Any]:
-    """Return the dense layer and the function that does one step of training on it."""
+def _stepper(
+    channels: int, classes: int, count: int, options: TrainOptions
+) -> tuple[Any, list[Any], Any]:
+    """Return the dense layer, all that its training changes, and the function of one step."""
     import keras  # noqa: PLC0415
     import tensorflow as tf  # noqa: PLC0415
 
@@ -89,7 +108,8 @@ def _stepper(channels: int, classes: int, count: int, options: TrainOptions) -> 
         optimizer.apply(gradients, layer.trainable_variables)
         return loss, right_answers(targets, logits)
 
-    return layer, lambda x, targets, moment: step(x, targets, tf.constant(moment))
+    variables = [*layer.weights, *optimizer.variables]
+    return layer, variables, lambda x, targets, moment: step(x, targets, tf.constant(moment))
 
 
 def smoothed_loss(targets: Any, logits: Any, smoothing: float) -> Any:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .checkpoint import Save, Saved, assign, numbered
 from .features import LEVEL, Features, boundary
 from .head import Tick, check_finite, judge, right_answers, shuffled, smoothed_loss
 from .options import TrainOptions
@@ -41,22 +42,35 @@ def tune_epochs(pictures: int, options: TrainOptions) -> int:
 
 
 def train_tail(
-    model: keras.Model, train: Features, valid: Features, options: TrainOptions, tick: Tick
+    model: keras.Model,
+    train: Features,
+    valid: Features,
+    options: TrainOptions,
+    tick: Tick,
+    saved: Saved = None,
+    save: Save | None = None,
 ) -> Tuned:
     """Train the last blocks and the head of `model` in place, then give it the best weights.
 
     `model` has its head from the first stage. After `patience` epochs without a lower
-    validation loss it stops.
+    validation loss it stops. After each epoch `save` is given what it takes to go on, as `saved`,
+    after it.
 
     Raises:
         UserError: `training_diverged`.
     """
     epochs = tune_epochs(len(train.truth), options)
     tail = _Tail(model, len(train.truth), epochs, options)
-    start = judge(tail.logits(valid), valid.truth)
-    best = (start["val_loss"], 0, tail.snapshot())
     history: list[dict[str, float]] = []
-    for epoch in range(1, epochs + 1):
+    if saved:
+        arrays, (history, lowest, at) = saved
+        tail.resume(arrays)
+        best = lowest, at, {name: arrays[f"best/{name}"] for name in tail.variables}
+    else:
+        best = judge(tail.logits(valid), valid.truth)["val_loss"], 0, tail.snapshot()
+    for epoch in range(len(history) + 1, epochs + 1):
+        if epoch - 1 - best[1] >= options.patience:
+            break
         values = tail.epoch(train, epoch)
         with tail.averaged():
             values |= judge(tail.logits(valid), valid.truth)
@@ -64,9 +78,10 @@ def train_tail(
             history.append(values)
             if values["val_loss"] < best[0]:
                 best = values["val_loss"], epoch, tail.snapshot()
+        if save:
+            arrays = {f"best/{name}": value for name, value in best[2].items()}
+            save({**tail.state(), **arrays}, [history, best[0], best[1]])
         tick(epoch, values)
-        if epoch - best[1] >= options.patience:
-            break
     tail.restore(best[2])
     return Tuned(best[2], history, best[1])
 
@@ -161,6 +176,17 @@ class _Tail:
         """Set the trained weights."""
         for name, variable in self.variables.items():
             variable.assign(weights[name])
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Return all that the next epoch begins with, for `resume`."""
+        last = numbered("last", list(self.variables.values()))
+        return last | numbered("mean", self.means) | numbered("step", self.optimizer.variables)
+
+    def resume(self, state: dict[str, np.ndarray]) -> None:
+        """Go on from what `state` returned."""
+        assign("last", self.variables.values(), state)
+        assign("mean", self.means, state)
+        assign("step", self.optimizer.variables, state)
 
     @contextmanager
     def averaged(self) -> Iterator[None]:

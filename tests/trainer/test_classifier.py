@@ -102,6 +102,40 @@ def test_interrupted_training_goes_on_with_the_same_result(
     assert not list(tmp_path.glob("*.npy"))  # the large files are gone
 
 
+def test_every_epoch_and_batch_is_done_once_however_often_it_is_interrupted(
+    shapes, quick, tmp_path, monkeypatch
+):
+    """It ends right after each event; the next run goes on there, with the same result."""
+
+    class Killed(BaseException):
+        pass
+
+    monkeypatch.setattr(features, "BATCH", 8)
+    options, heard = quick(views=2, head_epochs=2, tune_epochs=2), []
+    undisturbed = classifier.train(shapes, tmp_path / "a", options)
+
+    def killed(event):
+        now = event.stage, event.epoch
+        new = now not in heard and event.stage != "finish"
+        heard.append(now)
+        if new:
+            raise Killed
+
+    for _run in range(20):
+        try:
+            again = classifier.train(shapes, tmp_path / "b", options, killed)
+            break
+        except Killed:
+            continue
+    else:
+        pytest.fail("it never came to an end")
+    assert same(undisturbed, again)
+    assert [one for one in heard if one[0] in ("head", "tune")] == [
+        ("head", 1), ("head", 2), ("tune", 1), ("tune", 2)
+    ]  # fmt: skip
+    assert [one.name for one in (tmp_path / "b").glob("*epoch*")] == []
+
+
 def test_other_options_start_afresh(shapes, quick, tmp_path):
     changed = quick(head_epochs=2, tune_blocks=0)
     one = classifier.train(shapes, tmp_path, changed)
@@ -129,7 +163,7 @@ def test_validation_and_test_pictures_are_never_augmented_nor_trained_on(
     trained_on = []
     original_tail = classifier.train_tail
 
-    def train_tail(model, train, valid, options, tick):
+    def train_tail(model, train, valid, options, tick, *epochs):
         trained_on.append((train.paths, valid.paths))
         return original_tail(model, train, valid, options, tick)
 
