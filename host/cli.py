@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from . import __version__, config
+from .cli_access import password, token
 from .cli_board import board, card, collector
 from .cli_data import convert
 from .cli_flash import doctor, encrypt_option, flash, fuse_key_of
@@ -30,7 +31,7 @@ from .command import (
     seal_option,
     task_fit_option,
 )
-from .errors import UserError
+from .errors import Finding, UserError
 from .i18n import LANGUAGES, N_
 from .terminal import Bar, Terminal
 
@@ -287,6 +288,8 @@ main.add_command(doctor)
 main.add_command(sim)
 main.add_command(keygen)
 main.add_command(keys)
+main.add_command(password)
+main.add_command(token)
 
 
 @main.command()
@@ -354,9 +357,13 @@ def package(
 def serve(terminal: Terminal) -> None:
     """Open the host's pages at http://127.0.0.1:8080/ (settings: MAIXFORGE_HOST and others)."""
     from .server import serve as run  # noqa: PLC0415
+    from .web.access import is_exposed  # noqa: PLC0415
 
+    settings = config.load()
+    if is_exposed(settings) and not settings.https:
+        terminal.findings([Finding("host_not_encrypted", severity="warning")])
     run(
-        config.load(),
+        settings,
         lambda url: terminal.say(N_("MaixForge is ready: {url} (stop: Ctrl-C)"), url=url),
     )
 

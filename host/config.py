@@ -18,6 +18,8 @@ CONFIG = f"{PREFIX}CONFIG"
 """The variable that names the TOML file; it is no setting itself."""
 MAIXPY_BIN = f"{PREFIX}MAIXPY_BIN"
 """The variable that names a MaixPy .bin for the tests on real firmware; no setting either."""
+TOKEN, TOKEN_FILE = f"{PREFIX}TOKEN", f"{PREFIX}TOKEN_FILE"
+"""The variables of `maixforge --host`, the client of a host; see `host.remote`."""
 
 
 def _about(
@@ -39,9 +41,32 @@ class Settings:
         default=Path("data"), metadata=_about("Folder for jobs, their pictures and results.")
     )
     host: str = field(
-        default="127.0.0.1", metadata=_about("Address to listen on; only this computer for now.")
+        default="127.0.0.1",
+        metadata=_about("Address to listen on; others than this computer need a password."),
     )
     port: int = field(default=8080, metadata=_about("Port to listen on.", low=1, high=65535))
+    trusted_hosts: str = field(
+        default="",
+        metadata=_about("Other names of the host, separated by commas: what stands in its URL."),
+    )
+    proxy: str = field(
+        default="",
+        metadata=_about("Address of the reverse proxy that is believed who asks, e.g. 127.0.0.1."),
+    )
+    https: bool = field(
+        default=False,
+        metadata=_about("Behind a reverse proxy with TLS: cookies go over https only."),
+    )
+    session_hours: int = field(
+        default=12, metadata=_about("How long a login lasts after the last request.", "hours", 1)
+    )
+    login_tries: int = field(
+        default=10,
+        metadata=_about("Wrong passwords or tokens that an address may send in 15 minutes.", "", 1),
+    )
+    uploads: int = field(
+        default=120, metadata=_about("Uploads that an address may send in an hour.", "", 1)
+    )
     lang: str = field(
         default="",
         metadata=_about("Language of pages: en or zh; empty: what the browser asks for."),
@@ -112,8 +137,6 @@ class Settings:
             _check(one.name, getattr(self, one.name), one.metadata)
         if self.lang not in ("", *LANGUAGES):
             raise _invalid("lang", self.lang, ", ".join(LANGUAGES))
-        if not is_loopback(self.host):
-            raise UserError("host_not_local", f"{PREFIX}HOST", host=self.host)
 
     @property
     def secret_key_path(self) -> Path:
@@ -133,14 +156,14 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
     """Return the settings of `environment` (default: the process's) and of its TOML file.
 
     Raises:
-        UserError: `setting_unknown`, `setting_invalid`, `settings_unreadable` or
-            `host_not_local`; the finding's path is the variable or the file.
+        UserError: `setting_unknown`, `setting_invalid` or `settings_unreadable`; the finding's
+            path is the variable or the file.
     """
     environment = os.environ if environment is None else environment
     values = _from_file(environment[CONFIG]) if environment.get(CONFIG) else {}
     types = {one.name: type(one.default) for one in fields(Settings)}
     for name, text in environment.items():
-        if not name.startswith(PREFIX) or name in (CONFIG, MAIXPY_BIN):
+        if not name.startswith(PREFIX) or name in (CONFIG, MAIXPY_BIN, TOKEN, TOKEN_FILE):
             continue
         key = name.removeprefix(PREFIX).lower()
         if key not in types:
@@ -172,6 +195,11 @@ def _from_file(name: str) -> dict[str, Any]:
 
 def _parse(key: str, value: Any, kind: type) -> Any:
     """Turn a text of the environment or a TOML value into the type of its field."""
+    if kind is bool:
+        try:
+            return {"true": True, "1": True, "false": False, "0": False}[str(value).lower()]
+        except KeyError:
+            raise _invalid(key, value, "true, false") from None
     if kind is int:
         if isinstance(value, bool) or not str(value).strip().isascii():
             raise _invalid(key, value, N_("a whole number"))

@@ -5,14 +5,16 @@ from __future__ import annotations
 import errno
 import logging
 import signal
+import socket
 import sys
 from collections.abc import Callable
+from datetime import timedelta
 from types import FrameType
+from typing import Any
 
 from flask import Flask
 from flask_babel import Babel
 from flask_bootstrap import Bootstrap5
-from flask_wtf import CSRFProtect
 from waitress.server import BaseWSGIServer, MultiSocketServer, create_server
 
 from .config import Settings
@@ -20,7 +22,7 @@ from .errors import UserError
 from .i18n import LOCALE_DIR
 from .jobs.queue import JobQueue
 from .jobs.store import Store
-from .web import api, collector, events, language, pages, problems, security, uploads
+from .web import access, api, collector, data, events, language, pages, problems, security, uploads
 from .web.state import KEY, Host
 
 LOG = logging.getLogger(__name__)
@@ -35,7 +37,7 @@ def create_app(settings: Settings) -> Flask:
     """Return the app with its store and its queue; the queue does not work before `start`.
 
     Raises:
-        UserError: `data_folder_unwritable`.
+        UserError: `data_folder_unwritable`, `host_needs_password` or `access_file_broken`.
     """
     app = Flask(__name__, template_folder="web/templates", static_folder="web/static")
     store = Store(settings.data)
@@ -43,14 +45,15 @@ def create_app(settings: Settings) -> Flask:
     app.request_class = uploads.UploadRequest
     app.config.update(_configuration(settings))
     Bootstrap5(app)
-    CSRFProtect(app)
     Babel(app, locale_selector=language.choose)
     app.before_request(language.remember)
+    access.Access(settings).register(app)
     app.after_request(security.add_headers)
     problems.register(app)
     app.register_blueprint(pages.blueprint)
     app.register_blueprint(api.blueprint)
     app.register_blueprint(collector.blueprint)
+    app.register_blueprint(data.blueprint)
     return app
 
 
@@ -59,8 +62,8 @@ def _configuration(settings: Settings) -> dict[str, object]:
         "SECRET_KEY": security.secret_key(settings.secret_key_path),
         "SESSION_COOKIE_NAME": "maixforge",
         "SESSION_COOKIE_SAMESITE": "Lax",
-        # A foreign page could otherwise reach us under a name of its own (DNS rebinding).
-        "TRUSTED_HOSTS": ["localhost", "127.0.0.1", "[::1]", settings.host],
+        "SESSION_COOKIE_SECURE": settings.https,
+        "PERMANENT_SESSION_LIFETIME": timedelta(hours=settings.session_hours),
         "MAX_CONTENT_LENGTH": settings.upload_bytes + uploads.FORM_SPARE,
         "MAX_FORM_PARTS": settings.members + 16,
         "WTF_CSRF_TIME_LIMIT": None,  # a page may stay open over night
@@ -82,7 +85,7 @@ def serve(settings: Settings, ready: Callable[[str], None] = lambda url: None) -
     try:
         server = listen(app, settings)
         _end_on_signals(queue)
-        ready(f"http://{_shown(settings.host)}:{settings.port}/")
+        ready(address(settings))
         server.run()
     finally:
         queue.stop()
@@ -103,6 +106,7 @@ def listen(app: Flask, settings: Settings) -> BaseWSGIServer | MultiSocketServer
             threads=events.STREAMS + SPARE_THREADS,
             connection_limit=1000,
             ident="",
+            **_believed(settings),
             max_request_body_size=BODY_FACTOR * (settings.upload_bytes + uploads.FORM_SPARE),
         )
     except OSError as error:
@@ -111,8 +115,19 @@ def listen(app: Flask, settings: Settings) -> BaseWSGIServer | MultiSocketServer
         raise
 
 
-def _shown(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
+def _believed(settings: Settings) -> dict[str, Any]:
+    """Return whose X-Forwarded-For and -Proto waitress takes over; it clears all others."""
+    if not settings.proxy:
+        return {}
+    headers = {"x-forwarded-for", "x-forwarded-proto"}
+    return {"trusted_proxy": settings.proxy, "trusted_proxy_headers": headers}
+
+
+def address(settings: Settings) -> str:
+    """Return the host's address for a browser; of 0.0.0.0 and ::, this computer's name."""
+    everywhere = settings.host in ("0.0.0.0", "::")  # noqa: S104 - only compared
+    name = socket.gethostname() if everywhere else settings.host
+    return f"http://{f'[{name}]' if ':' in name else name}:{settings.port}/"
 
 
 def _end_on_signals(queue: JobQueue) -> None:

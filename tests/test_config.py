@@ -47,9 +47,8 @@ def test_variable_wins_over_file(tmp_path):
         ({"MAIXFORGE_LANG": "xx"}, "setting_invalid"),
         ({"MAIXFORGE_DATA": " "}, "setting_invalid"),
         ({"MAIXFORGE_CONFIG": "/nowhere/m.toml"}, "settings_unreadable"),
-        ({"MAIXFORGE_HOST": "0.0.0.0"}, "host_not_local"),
-        ({"MAIXFORGE_HOST": "192.168.1.5"}, "host_not_local"),
-        ({"MAIXFORGE_HOST": "example.org"}, "host_not_local"),
+        ({"MAIXFORGE_HTTPS": "maybe"}, "setting_invalid"),
+        ({"MAIXFORGE_LOGIN_TRIES": "0"}, "setting_invalid"),
     ],
 )
 def test_bad_settings_are_refused_with_their_reason(environment, code):
@@ -68,5 +67,18 @@ def test_bad_files_are_refused(tmp_path, text):
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.1.2.3", "::1"])
-def test_this_computer_is_allowed(host):
-    assert config.load({"MAIXFORGE_HOST": host}).host == host
+def test_this_computer_is_known(host):
+    assert config.is_loopback(host)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "example.org", ""])
+def test_others_are_none_of_this_computer(host):
+    assert not config.is_loopback(host)
+
+
+@pytest.mark.parametrize(("text", "value"), [("true", True), ("1", True), ("False", False)])
+def test_yes_and_no(tmp_path, text, value):
+    assert config.load({"MAIXFORGE_HTTPS": text}).https is value
+    file = tmp_path / "m.toml"
+    file.write_text(f"https = {str(value).lower()}\n")
+    assert config.load({"MAIXFORGE_CONFIG": str(file)}).https is value

@@ -45,6 +45,7 @@ def catalogue() -> dict[str, Message]:
         ValueError: two rooms use one code.
     """
     from .messages import (  # noqa: PLC0415
+        access,
         board,
         boxes,
         datasets,
@@ -61,8 +62,8 @@ def catalogue() -> dict[str, Message]:
 
     merged: dict[str, Message] = {}
     rooms = (
-        board, boxes, datasets, deploy, emulator, flashing, jobs, keys, kmodel, sealing, trainer,
-        web,
+        access, board, boxes, datasets, deploy, emulator, flashing, jobs, keys, kmodel, sealing,
+        trainer, web,
     )  # fmt: skip
     for room in rooms:
         for code, message in room.MESSAGES.items():

@@ -10,6 +10,7 @@ from .. import __version__
 from ..jobs import findings
 from ..jobs.store import Job
 from . import actions, events, openapi, problems
+from .access import upload
 from .openapi import BYTES, TEXT, answer, describe, many, ref
 from .state import host
 
@@ -48,6 +49,7 @@ def about() -> Response:
 
 
 @blueprint.post("/jobs")
+@upload
 @describe(ref("Job"), status=201, body=_UPLOAD, kinds=("multipart/form-data",))
 def create() -> tuple[Response, int]:
     """Take a data set (a form with a zip in `file`, or a folder's files in `files`)."""

@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from ..errors import UserError
 from ..jobs import findings, pictures
-from . import actions, language, problems, view
+from . import access, actions, language, problems, view
 from .forms import JobForm
 from .state import host
 
@@ -39,6 +39,7 @@ def home() -> str:
 
 
 @blueprint.post("/upload")
+@access.upload
 def upload() -> BaseResponse:
     """Take a data set from the form of a browser without scripts."""
     return _to_job(actions.receive().id)

@@ -9,7 +9,7 @@ from flask import Flask, Response, jsonify, render_template, request
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException, SecurityError
 
-from ..errors import Finding, UserError
+from ..errors import Finding, UserError, describe
 from . import language
 from .state import host
 
@@ -22,18 +22,27 @@ STATUS = {
     "form_expired": 400,
     "request_refused": 400,
     "option_invalid": 400,
+    "edit_unreadable": 400,
+    "edit_nothing": 409,
     "job_missing": 404,
     "page_missing": 404,
     "file_missing": 404,
     "picture_missing": 404,
     "job_state_wrong": 409,
+    "login_needed": 401,
+    "login_wrong": 401,
+    "token_wrong": 401,
+    "host_name_untrusted": 400,
+    "login_too_often": 429,
+    "uploads_too_many": 429,
+    "access_file_broken": 500,
     "streams_busy": 503,
     "disk_full": 507,
     "host_failed": 500,
 }
 """HTTP status by the code of the first finding; what is not here is 422, bad data."""
 
-RETRY_SECONDS = {"streams_busy": 5}
+RETRY_SECONDS = {"streams_busy": 5, "login_too_often": 900, "uploads_too_many": 600}
 """What `Retry-After` says, by the code."""
 
 
@@ -48,18 +57,34 @@ def register(app: Flask) -> None:
 def answer(error: UserError, status: int | None = None) -> Response:
     """Return the findings of `error` with their status, in the language of the request."""
     status = status or STATUS.get(error.code, 422)
-    if _asks_api():
+    if asks_api():
         response = jsonify(ok=False, error=error.code, findings=as_dicts(error.findings))
     else:
         page = render_template("problem.html", findings=as_dicts(error.findings), status=status)
         response = Response(page, content_type="text/html; charset=utf-8")
-    response.status_code = status
+    return finished(response, error, status)
+
+
+def finished(response: Response, error: UserError, status: int | None = None) -> Response:
+    """Give an answer the status and the headers that belong to `error`."""
+    response.status_code = status or STATUS.get(error.code, 422)
     if error.code in RETRY_SECONDS:
         response.headers["Retry-After"] = str(RETRY_SECONDS[error.code])
+    if response.status_code == 401 and asks_api():
+        response.headers["WWW-Authenticate"] = 'Bearer realm="MaixForge"'
     return response
 
 
-def _asks_api() -> bool:
+def plain(error: UserError) -> Response:
+    """Return what `answer` does, but no page: for names whose pages are none of ours."""
+    if asks_api():
+        return answer(error)
+    text = "\n".join(describe(one, language.current()) for one in error.findings)
+    return finished(Response(text, content_type="text/plain; charset=utf-8"), error)
+
+
+def asks_api() -> bool:
+    """Say whether the request is one of the API, whose answers are JSON."""
     return request.path.startswith("/api/")
 
 
@@ -87,12 +112,14 @@ def _http(error: HTTPException) -> Response:
     if error.code == 404:
         return answer(UserError("page_missing", request.path))
     status = error.code or 500
-    if isinstance(error, SecurityError) and not _asks_api():
-        # A name that is not ours: no page can be built, for its links are not known.
-        text = str(UserError("request_refused", reason=f"{status} {error.name}"))
-        return Response(text, status, content_type="text/plain; charset=utf-8")
-    reason = f"{status} {error.name}"
-    return answer(UserError("request_refused", request.path, reason=reason), status)
+    refused = UserError("request_refused", request.path, reason=f"{status} {error.name}")
+    if isinstance(error, SecurityError):  # not a name at all: no address can be built
+        return plain(refused)
+    response = answer(refused, status)
+    for name, value in error.get_headers():  # such as Allow; the body's are ours
+        if not name.startswith("Content-"):
+            response.headers.setdefault(name, value)
+    return response
 
 
 def _unexpected(error: Exception) -> Response:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
+import socket
 import tempfile
 from pathlib import Path
 
-from flask import Response
+import psutil
+from flask import Response, current_app
 
+from ..config import Settings, is_loopback
 from ..files import sync_folder
 
 KEY_BYTES = 32
@@ -39,11 +43,41 @@ HEADERS = {
 }
 
 
+STRICT_TRANSPORT = "max-age=31536000"
+"""A year: a browser that has seen us behind https comes by https only."""
+
+
 def add_headers(response: Response) -> Response:
     """Add the security headers; what is not a static file is never kept by a browser."""
     response.headers.update(HEADERS)
+    if current_app.config["SESSION_COOKIE_SECURE"]:
+        response.headers["Strict-Transport-Security"] = STRICT_TRANSPORT
     response.headers.setdefault("Cache-Control", "no-store")
     return response
+
+
+def own_names(settings: Settings) -> frozenset[str]:
+    """Return the names and addresses under which this host may be called.
+
+    A foreign page could otherwise reach us under a name of its own (DNS rebinding).
+    """
+    names = {"localhost", "127.0.0.1", "[::1]", _written(settings.host)}
+    if not is_loopback(settings.host):
+        names |= {socket.gethostname(), f"{socket.gethostname()}.local"}
+        for interface in psutil.net_if_addrs().values():
+            names |= {_written(one.address) for one in interface}
+    names |= {_written(one.strip()) for one in settings.trusted_hosts.split(",") if one.strip()}
+    return frozenset(name.lower() for name in names)
+
+
+def name_of(host: str) -> str:
+    """Return the name in a Host header, without the port."""
+    return re.sub(r":\d*$", "", host).lower()
+
+
+def _written(address: str) -> str:
+    """Return an address as it stands in a URL: IPv6 between brackets."""
+    return f"[{address.strip('[]')}]" if address.count(":") > 1 else address
 
 
 def secret_key(path: Path) -> bytes:

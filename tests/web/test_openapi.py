@@ -69,7 +69,7 @@ def test_every_failure_has_the_documented_shape(client, method, path, status, co
 
 def test_a_foreign_name_gets_it_too(client):
     answer = client.get("/api/jobs", headers={"Host": "evil.example"})
-    assert (answer.status_code, answer.json["error"]) == (400, "request_refused")
+    assert (answer.status_code, answer.json["error"]) == (400, "host_name_untrusted")
 
 
 def test_a_job_has_all_that_is_promised(client, post, here, upload):

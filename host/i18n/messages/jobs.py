@@ -79,15 +79,6 @@ MESSAGES: dict[str, Message] = {
         needed=N_("a TOML file, lines such as: port = 8080"),
         fix=N_("Correct the file, or unset MAIXFORGE_CONFIG to start without it."),
     ),
-    "host_not_local": Message(
-        what=N_("The host has no password yet, so it listens to this computer only."),
-        found="{host}",
-        needed="127.0.0.1, ::1, localhost",
-        fix=N_(
-            "Leave MAIXFORGE_HOST at 127.0.0.1. To reach it from another computer use a tunnel: "
-            "ssh -L 8080:127.0.0.1:8080 NAME-OF-THIS-COMPUTER"
-        ),
-    ),
     "data_folder_in_use": Message(
         what=N_("Another MaixForge host already works in this data folder."),
         found="",

@@ -1,0 +1,88 @@
+"""Messages of host/web/access, host/web/credentials and host/remote."""
+
+from ..message import N_, Message
+
+MESSAGES: dict[str, Message] = {
+    "host_needs_password": Message(
+        what=N_("Other computers could reach the host, and it has no password yet."),
+        found=N_("an address, a name or a proxy for others, but neither password nor token"),
+        needed=N_("a password, or a token for programs only"),
+        fix=N_(
+            "Run: maixforge password - with the same MAIXFORGE_DATA - and start the host again; "
+            "or leave MAIXFORGE_HOST, MAIXFORGE_TRUSTED_HOSTS, MAIXFORGE_PROXY and "
+            "MAIXFORGE_HTTPS unset, for this computer only."
+        ),
+    ),
+    "host_not_encrypted": Message(
+        what=N_("The host is open to the network without TLS."),
+        found=N_("whoever shares the network can read passwords, tokens and pictures on their way"),
+        needed=N_("a network that you trust, or a reverse proxy with TLS"),
+        fix=N_("docs/security.md shows a reverse proxy; then set MAIXFORGE_HTTPS=true."),
+    ),
+    "host_name_untrusted": Message(
+        what=N_("The host does not answer under this name."),
+        found="{found}",
+        needed=N_("localhost, an address of this computer, or a name from MAIXFORGE_TRUSTED_HOSTS"),
+        fix=N_("Put the name into MAIXFORGE_TRUSTED_HOSTS where the host is started."),
+    ),
+    "login_needed": Message(
+        what=N_("This needs a login."),
+        found="",
+        needed=N_("a session, or a token in the header Authorization: Bearer"),
+        fix=N_("Log in on the page /login. Programs: make a token with maixforge token NAME."),
+    ),
+    "login_wrong": Message(
+        what=N_("That is not the password."),
+        found="",
+        needed=N_("the password of this host, or a token"),
+        fix=N_("Mind capitals. Who runs the host can set a new one: maixforge password"),
+    ),
+    "login_too_often": Message(
+        what=N_("Too many wrong passwords or tokens came from this address."),
+        found="",
+        needed=N_("at most {needed} in {minutes} minutes"),
+        fix=N_("Wait {minutes} minutes; until then even the right password is refused."),
+    ),
+    "uploads_too_many": Message(
+        what=N_("Too many uploads came from this address."),
+        found="",
+        needed=N_("at most {needed} an hour"),
+        fix=N_("Wait a while, or raise MAIXFORGE_UPLOADS where the host is started."),
+    ),
+    "token_wrong": Message(
+        what=N_("The host does not know this token."),
+        found="",
+        needed=N_("a token of this host that was not taken away"),
+        fix=N_("Where the host runs, make one with: maixforge token NAME"),
+    ),
+    "token_exists": Message(
+        what=N_("There is a token of this name already."),
+        found="{path}",
+        needed=N_("another name"),
+        fix=N_("Take the old one away first: maixforge token NAME --remove"),
+    ),
+    "token_missing": Message(
+        what=N_("There is no token of this name."),
+        found="{path}",
+        needed="",
+        fix=N_("maixforge token lists the names."),
+    ),
+    "token_name_wrong": Message(
+        what=N_("A token cannot have this name."),
+        found="",
+        needed=N_("1 to {needed} visible characters"),
+        fix=N_("Name it after the computer that will use it, e.g. laptop."),
+    ),
+    "password_length": Message(
+        what=N_("The password is too short or too long."),
+        found=N_("{found} characters"),
+        needed=N_("{low} to {high} characters"),
+        fix=N_("Take a few words that belong together for nobody but you."),
+    ),
+    "access_file_broken": Message(
+        what=N_("The file of passwords and tokens cannot be read, so nobody is let in."),
+        found="{path}",
+        needed=N_("the file as maixforge password wrote it"),
+        fix=N_("Delete it where the host runs, then set password and tokens anew."),
+    ),
+}
