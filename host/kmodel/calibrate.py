@@ -16,6 +16,7 @@ from .quantize import (
     Range,
     choose_range,
     quantize_layer,
+    sample,
     shifted_sums,
     with_bias,
 )
@@ -48,9 +49,7 @@ class Statistics:
         others = (0, *range(2, values.ndim))
         self.lows = np.minimum(self.lows, values.min(others))
         self.highs = np.maximum(self.highs, values.max(others))
-        flat = values.reshape(-1)
-        step = max(1, len(flat) // (SAMPLE * len(values))) | 1  # odd: hits all columns
-        self.parts.append(flat[::step].astype(np.float32))
+        self.parts.append(sample(values, SAMPLE * len(values)))
 
     def add_before(self, sums: np.ndarray) -> None:
         """Take in the activation's arguments."""

@@ -122,6 +122,18 @@ def shifted_sums(weights: np.ndarray, source: Range, *, depthwise: bool) -> np.n
     return sums[:, 0] * excess if depthwise else sums @ excess
 
 
+def sample(values: np.ndarray, count: int) -> np.ndarray:
+    """Return all `values` as float32 (n,), or some `count` of them from everywhere, if more.
+
+    The same ones each time, and drawn: every so-manieth value would be, of maps 7 wide, those of
+    one column.
+    """
+    flat = values.reshape(-1)
+    if flat.size > count:
+        flat = flat[np.random.default_rng(0).integers(0, flat.size, count)]
+    return flat.astype(np.float32)
+
+
 def choose_range(values: np.ndarray, low: float, high: float, steps: int = 14) -> Range:
     """Return the range within [low, high] with the least squared error over `values`.
 
@@ -130,7 +142,7 @@ def choose_range(values: np.ndarray, low: float, high: float, steps: int = 14) -
         low, high: the extremes that were seen; the range never exceeds them.
         steps: how many shrunk ranges are tried, 5 % apart.
     """
-    values = values[:: len(values) // ENOUGH | 1]
+    values = sample(values, ENOUGH)
     best, least = Range.of(low, high), np.inf
     for index in range(steps):
         candidate = Range.of(low * (1 - 0.05 * index), high * (1 - 0.05 * index))

@@ -7,6 +7,7 @@ import pytest
 
 from host.errors import UserError
 from host.kmodel.activation import table_for
+from host.kmodel.calibrate import Statistics
 from host.kmodel.equalize import gain_power, with_gains
 from host.kmodel.fold import FloatLayer
 from host.kmodel.kpu import activate
@@ -15,6 +16,7 @@ from host.kmodel.quantize import (
     choose_range,
     quantize_layer,
     quantize_weights,
+    sample,
 )
 from host.kmodel.rounding import compensate, covariance, round_weights
 
@@ -65,6 +67,29 @@ def test_rare_extremes_are_clipped():
     values = np.random.default_rng(0).normal(size=50_000).astype(np.float32)
     chosen = choose_range(values, float(values.min()), float(values.max()))
     assert chosen.step * 255 < np.ptp(values)
+
+
+@pytest.mark.parametrize("width", [5, 7, 10, 14, 15])
+@pytest.mark.parametrize("column", [0, 3, 4])
+def test_what_is_large_in_one_column_only_counts_wherever_it_is(width, column):
+    """An object is in one place, and its values are the ones that count."""
+    rng = np.random.default_rng(1)
+    statistics = Statistics()
+    for _ in range(6):
+        values = rng.uniform(0, 1, (8, 256, width, width)).astype(np.float32)
+        values[:, ::16, 2, column] = 6
+        statistics.add(values)
+    chosen = statistics.range(search=True)
+    assert chosen.dequantize(np.array([255]))[0] > 5
+
+
+def test_a_sample_is_of_all_places_and_always_the_same():
+    values = np.arange(7 * 7 * 300)
+    drawn = sample(values, 4000)
+    assert drawn.dtype == np.float32 and len(drawn) == 4000
+    assert set(drawn.astype(int) % 7) == set(range(7))
+    np.testing.assert_array_equal(drawn, sample(values, 4000))
+    np.testing.assert_array_equal(sample(values[:10], 4000), values[:10])
 
 
 @pytest.mark.parametrize("search", [True, False])
