@@ -101,7 +101,7 @@ def parse(value: Any) -> Step:
 
 def _parse(value: Any) -> Step:
     kind = value["edit"]
-    if kind in ("undo", "redo"):
+    if kind in ("undo", "redo") and len(value) == 1:
         return kind
     if kind not in ("move", "delete", "boxes", "rename"):
         raise ValueError("edit: move, delete, boxes, rename, undo, redo")

@@ -8,10 +8,11 @@ from pathlib import Path
 from flask import Response, send_file
 
 from ..errors import UserError
-from ..jobs import submit
+from ..jobs import findings, submit
 from ..jobs.store import Job
 from .forms import JobForm
 from .state import host
+from .submitter import submitter
 from .uploads import store_upload
 
 DOWNLOADS: Mapping[str, tuple[str, str]] = {
@@ -34,11 +35,19 @@ def receive() -> Job:
 
 
 def start(job_id: str) -> Job:
-    """Put the job in the queue with the options of this request."""
+    """Put the job in the queue with the options of this request.
+
+    Raises:
+        UserError: `job_missing`, `job_state_wrong`, what is wrong with an option, or what is wrong
+            with data that were edited.
+    """
     here = host()
     job = here.store.get(job_id)
+    wrong = [one for one in findings.from_json(job.findings) if one.severity == "error"]
+    if wrong:
+        raise UserError.of(wrong)
     form = JobForm(job.dataset.get("task", "classify"))
-    here.queue.submit(job_id, form.spec(job.name), form.options())
+    here.queue.submit(job_id, form.spec(job.name), form.options(), submitter())
     return here.store.get(job_id)
 
 

@@ -61,6 +61,8 @@ def job(job_id: str) -> str:
         bars=view.bars(one, here.settings),
         mark=view.mark(one, here.settings),
         detects=view.detects(one),
+        marks=view.marks(one),
+        blocked=any(finding["severity"] == "error" for finding in one.findings),
         form=JobForm(one.dataset.get("task", "classify"), data={"name": one.name, **one.options}),
         steps=view.steps(one),
         canmv_problems=problems.as_dicts(
@@ -70,6 +72,7 @@ def job(job_id: str) -> str:
         doubts=problems.as_dicts(shown.doubts) if shown else [],
         mistakes=view.mistakes,
         position=here.queue.position(job_id),
+        room=view.room_mb(one, here.store.data),
         texts=view.texts(),
     )
 
@@ -127,7 +130,7 @@ def chart(job_id: str, name: str) -> Response:
 
 
 def _page_of(state: str) -> str:
-    pages = {"queued": "live", "running": "live", "done": "result"}
+    pages = {"queued": "live", "running": "live", "paused": "live", "done": "result"}
     return pages.get(state, "check")
 
 

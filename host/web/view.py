@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from flask_babel import gettext as _
 
 from ..config import Settings
 from ..errors import Finding
+from ..jobs import room
 from ..jobs.doubts import doubts
 from ..jobs.events import STEPS
 from ..jobs.pictures import worst
@@ -44,6 +46,23 @@ def bars(job: Job, settings: Settings) -> list[Bar]:
 def mark(job: Job, settings: Settings) -> int:
     """Return what the line across the bars stands for: pictures needed, or boxes advised."""
     return settings.boxes_advised if detects(job) else settings.images_min
+
+
+MARKS = {
+    "duplicates_dropped": "same",
+    "near_duplicates": "near",
+    "picture_in_two_classes": "torn",
+    "picture_with_other_boxes": "torn",
+    **dict.fromkeys(
+        (f"picture_{kind}" for kind in ("empty", "truncated", "unreadable", "too_small")), "broken"
+    ),
+}
+"""Where the Data page shows the pictures of a finding, by its code."""
+
+
+def marks(job: Job) -> list[str]:
+    """Return the marks (see `gallery.MARKS`) that a job's findings speak of."""
+    return list(dict.fromkeys(MARKS[one["code"]] for one in job.findings if one["code"] in MARKS))
 
 
 def detects(job: Job) -> bool:
@@ -160,15 +179,22 @@ def states() -> dict[str, str]:
         "checked": _("ready to train"),
         "queued": _("waiting"),
         "running": _("training"),
+        "paused": _("paused"),
         "done": _("done"),
         "failed": _("failed"),
         "cancelled": _("cancelled"),
     }
 
 
+def room_mb(job: Job, data: Path) -> dict[str, int]:
+    """Return how much room on the disk a training takes at most and how much is free, in MB."""
+    needed, free = room.of_job(job.dataset), room.free_bytes(data)
+    return {"needed": -(-needed // room.MIB), "free": free // room.MIB}
+
+
 def stage(state: str) -> int:
     """Return where in data, check, train, result a job of this state is (0..3)."""
-    return {"checked": 1, "queued": 2, "running": 2, "done": 3, "failed": 2, "cancelled": 1}[state]
+    return {"checked": 1, "cancelled": 1, "done": 3}.get(state, 2)
 
 
 def texts() -> dict[str, str]:
@@ -185,6 +211,10 @@ def texts() -> dict[str, str]:
         "next": _("Starts in a moment"),
         "cancelling": _("Stopping ..."),
         "started": _("started"),
+        "resumed": _("going on"),
+        "paused": _("paused"),
+        "room": _("room on the disk: about {needed_mb} MB needed, {free_mb} MB free"),
+        "starts_in": _("Jobs before this one: {n}; starts in about {min} min"),
         "done": _("done"),
         "cancelled": _("cancelled"),
         "epoch": _("round {n}"),

@@ -149,6 +149,7 @@ def test_a_box_outside_its_picture_is_refused(tmp_path, edges):
         [],
         {},
         {"edit": "paint"},
+        {"edit": "undo", "pictures": ["cat/0.jpg"]},
         {"edit": "move", "pictures": [], "label": "cat"},
         {"edit": "move", "pictures": ["a", "a"], "label": "cat"},
         {"edit": "move", "pictures": "cat/0.jpg", "label": "cat"},
