@@ -24,7 +24,7 @@ from ..kmodel.sqnr import layer_errors
 from ..trainer import runtime
 from ..trainer.model import load
 from ..trainer.pictures import read_pictures
-from . import canmv, classify, detect, sealing
+from . import canmv, classify, detect, room, sealing
 from .dataset_json import from_json, to_json
 from .model_file import layer_rows
 from .pictures import LAYERS, REPORT
@@ -108,6 +108,8 @@ def _receive(
     """Return the split data set, and the held-back one if there is one."""
 
     def work() -> tuple[Any, list[str]]:
+        unpacked = sum(room.unpacked_bytes(folder / one) for one in (spec.source, spec.test) if one)
+        room.require(folder, unpacked)
         both = receive(folder, spec, progress)
         roots = (UNPACKED, f"{TEST_DATA}/{UNPACKED}")
         return [one and to_json(one, folder) for one in both], [FINDINGS, *roots]
@@ -129,6 +131,7 @@ class _Model:
         """Do the step: train and save."""
         runtime.start(self.job.options.seed)
         _require_size(self.task, self.job, self.build)
+        _require_room(self.job)
         self._model = _train(self.task, self.job)
         self._model.save(self.job.folder / MODEL)
         return None, [MODEL]
@@ -151,6 +154,16 @@ def _require_size(task: Task, job: Run, build: firmware.Firmware) -> None:
     if finding:
         choices = smaller_choices(task, job.options, classes)
         firmware.require_fit(file_bytes, main_memory, build, size, choices)
+
+
+def _require_room(job: Run) -> None:
+    """Say how much room the training needs, and begin only when there is as much."""
+    whole = room.estimate(job.options, len(job.dataset.samples))
+    needed = max(room.SPARE, whole - room.taken_bytes(job.folder / TRAINING))
+    free = room.free_bytes(job.folder)
+    values = {"needed_bytes": needed, "needed_mb": needed // room.MIB, "free_mb": free // room.MIB}
+    job.progress.tell(0.0, "room", values=values)
+    room.require(job.folder, needed)
 
 
 def _train(task: Task, job: Run) -> FloatModel:

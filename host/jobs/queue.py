@@ -1,7 +1,8 @@
 """The queue: Huey hands over one job at a time, each runs in a child process of its own.
 
-The rows of the store are the truth. Huey's table only wakes the worker, so it is emptied and
-filled again from the rows at every start: nothing is lost and nothing runs twice.
+The rows of the store are the truth: whose turn it is and who runs a job stands there (see
+`lease`). Huey's table only wakes the worker, so it is emptied and filled again from the rows at
+every start: nothing is lost and nothing runs twice.
 """
 
 from __future__ import annotations
@@ -11,23 +12,29 @@ import os
 import sqlite3
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from threading import Event as Flag
+from threading import Thread
 
 from huey import SqliteHuey
 from huey.consumer import Consumer
+from sqlalchemy.exc import OperationalError
 
 from ..config import Settings
 from ..errors import UserError
-from . import events, outcome
+from . import events, lease, locks, outcome, room
 from .processes import stop_group
 from .spec import JobSpec
-from .store import ENDED, Store, now
+from .store import ENDED, Job, Store, now
 
 LOG = logging.getLogger(__name__)
 POLL_SECONDS = 0.25
 """How often a running job's events and its cancel mark are looked at."""
+KEEP_SECONDS = 2.0
+"""How often it is looked whether jobs can go on: those that rest, those whose worker is gone."""
 GRACE_SECONDS = 5.0
 """How long a child has to end by itself before it is killed."""
 MIRRORED = ("step", "fraction", "eta_seconds")
@@ -61,23 +68,30 @@ class JobQueue:
             fsync=True,
         )
         self._task = self._huey.task(name="run_job")(self.run)
+        self._owner = lease.new_owner()
         self._consumer: _Consumer | None = None
+        self._keeper: Thread | None = None
         self._lock: sqlite3.Connection | None = None
 
-    def submit(self, job_id: str, spec: JobSpec, options: dict[str, object]) -> None:
+    def submit(
+        self, job_id: str, spec: JobSpec, options: dict[str, object], submitter: str = ""
+    ) -> None:
         """Write the spec and put the job in the queue. A job that ended may be sent again.
+
+        Submitters, whatever they are called, take turns.
 
         Raises:
             UserError: `job_missing`, or `job_state_wrong` when it waits or runs already.
         """
         outcome.write_spec(self.store.folder(job_id), self.store.get(job_id), spec)
         again = {"step": "", "fraction": 0.0, "eta_seconds": None, "cancel": False, "failure": []}
+        again |= {"submitter": submitter, "turn": lease.turn_of(self.store, submitter)}
         times = {"queued": now(), "started": None, "ended": None}
         values = {"name": spec.name, "options": options, "result": {}, **again, **times}
         if not self.store.move(job_id, ("checked", *ENDED), "queued", **values):
             state = self.store.get(job_id).state
             raise UserError("job_state_wrong", job_id, state=state, needed="checked")
-        self._task(job_id)
+        self._wake()
 
     def cancel(self, job_id: str) -> None:
         """Take the job out of the queue or have its process stopped (done within seconds).
@@ -86,7 +100,7 @@ class JobQueue:
             UserError: `job_missing`, or `job_state_wrong` when it neither waits nor runs.
         """
         self.store.get(job_id)
-        if self.store.move(job_id, ("queued",), "cancelled", ended=now()):
+        if self.store.move(job_id, ("queued", "paused"), "cancelled", ended=now(), lease=None):
             return
         if not self.store.move(job_id, ("running",), "running", cancel=True):
             state = self.store.get(job_id).state
@@ -109,13 +123,23 @@ class JobQueue:
         Raises:
             UserError: `data_folder_in_use`.
         """
-        self._lock = _lock(self.store.data)
+        self._lock = locks.hold(self.store.data / "host.lock", "data_folder_in_use")
         self.store.sweep()
-        self._requeue()
+        for job in self.store.jobs(("running",)):
+            lease.give_back(self.store, job)  # nobody else works here, so their host is gone
+        self.work()
+
+    def work(self) -> None:
+        """Start working, perhaps beside other hosts in the same folder."""
+        self._huey.storage.flush_queue()
+        for _ in self.store.waiting():
+            self._wake()
         self._consumer = _Consumer(
             self._huey, workers=1, periodic=False, initial_delay=0.1, backoff=1.5, max_delay=0.5
         )
         self._consumer.start()
+        self._keeper = Thread(target=self._keep, name="keeper", daemon=True)
+        self._keeper.start()
 
     def interrupt(self) -> None:
         """Say that the host ends; `stop` must follow. May be called from a signal handler."""
@@ -126,29 +150,36 @@ class JobQueue:
         self._stopping.set()
         if self._consumer is not None:
             self._consumer.stop(graceful=True)
+        if self._keeper is not None:
+            self._keeper.join()
         self._huey.storage.close()
         if self._lock is not None:
             self._lock.close()
 
-    def run(self, job_id: str) -> None:
-        """Run one queued job to its end in this thread; what is not queued is passed over."""
-        if self._stopping.is_set():
-            return
-        values = {"started": now(), "step": "receive", "fraction": 0.0}
-        if not self.store.move(job_id, ("queued",), "running", **values):
+    def run(self) -> None:
+        """Run the next job to its end in this thread, if one waits."""
+        job = None if self._stopping.is_set() else lease.take(self.store, self._owner)
+        if job is None:
             return
         try:
-            self._run_child(job_id)
+            end = self._run_child(job)
         except OSError as error:
-            LOG.exception("job %s could not be run", job_id)
-            finding = UserError("job_process_unstartable", job_id, reason=str(error)).findings
-            outcome.fail(self.store, job_id, finding)
+            if room.is_full(error):
+                reasons = room.no_room(self.store.data, room.SPARE).findings
+                end = lambda: outcome.pause(self.store, job, reasons)  # noqa: E731
+            else:
+                LOG.exception("job %s could not be run", job.id)
+                found = UserError("job_process_unstartable", job.id, reason=str(error)).findings
+                end = lambda: outcome.fail(self.store, job, found)  # noqa: E731
+        self._insist(end)
 
-    def _run_child(self, job_id: str) -> None:
-        folder = self.store.folder(job_id)
+    def _run_child(self, job: Job) -> Callable[[], object]:
+        """Run the job's process; return what writes down how that ended."""
+        folder = self.store.folder(job.id)
         outcome.clear(folder)
         events.mend(folder)
-        events.append(folder, {"message": "started", "step": "receive", "fraction": 0.0})
+        message = "resumed" if job.started else "started"
+        events.append(folder, {"message": message, "step": "receive", "fraction": 0.0})
         tail = events.Tail(folder)
         with (folder / "child.log").open("wb") as log:
             process = subprocess.Popen(
@@ -160,39 +191,63 @@ class JobQueue:
                 start_new_session=True,
             )
             try:
-                cancelled = self._watch(job_id, process, tail)
+                cancelled = self._watch(job, process, tail)
             finally:
                 stop_group(process, GRACE_SECONDS)
                 if process.stdin:
                     process.stdin.close()
         if self._stopping.is_set() and not cancelled and process.returncode != 0:
-            self.store.move(job_id, ("running",), "queued")
-        else:
-            outcome.settle(self.store, job_id, process.returncode, cancelled)
+            return lambda: lease.give_back(self.store, job, Job.owner == self._owner)
+        return lambda: outcome.settle(self.store, job, process.returncode, cancelled)
 
-    def _watch(self, job_id: str, process: subprocess.Popen[bytes], tail: events.Tail) -> bool:
-        """Mirror events into the row until the child ends or is to end; True: cancelled."""
+    def _watch(self, job: Job, process: subprocess.Popen[bytes], tail: events.Tail) -> bool:
+        """Mirror events into the row until the child ends or is to end; True: cancelled.
+
+        It is to end, too, when another worker has the job: this one slept for too long.
+        """
+        renewed = time.monotonic()
         while True:
             with suppress(subprocess.TimeoutExpired):
                 process.wait(POLL_SECONDS)
-            _mirror(self.store, job_id, tail)
+            with suppress(OperationalError):  # the disk is full; the child will say so
+                _mirror(self.store, job.id, tail)
+                if process.returncode is None and time.monotonic() - renewed > lease.RENEW_SECONDS:
+                    renewed = time.monotonic()
+                    if not lease.renew(self.store, job.id, self._owner):
+                        LOG.warning("job %s is no longer ours; its process is stopped", job.id)
+                        return False
             if process.returncode is not None:
                 return False
-            if self.store.get(job_id).cancel:
+            if self.store.get(job.id).cancel:
                 return True
             if self._stopping.is_set():
                 return False
 
-    def _requeue(self) -> None:
-        """Make Huey's table equal to the rows; running ones are first, they were before."""
-        self._huey.storage.flush_queue()
-        for job in self.store.jobs(("running",)):
-            if job.cancel:
-                self.store.move(job.id, ("running",), "cancelled", ended=now())
-            else:
-                self.store.move(job.id, ("running",), "queued")
-        for job in self.store.waiting():
-            self._task(job.id)
+    def _insist(self, write: Callable[[], object]) -> None:
+        """Write to the rows, and on a full disk again until there is room or the host ends."""
+        while True:
+            try:
+                write()
+                return
+            except OperationalError:
+                LOG.exception("the jobs' table cannot be written")
+            if self._stopping.wait(KEEP_SECONDS):
+                return  # the next start finds the job running and puts it back
+
+    def _keep(self) -> None:
+        """Let jobs wait again that can go on, and wake the worker for what waits."""
+        while not self._stopping.wait(KEEP_SECONDS):
+            try:
+                lease.expire(self.store)
+                outcome.resume(self.store)
+                if self.store.waiting() and not self._huey.pending_count():
+                    self._wake()
+            except (OperationalError, OSError):
+                LOG.exception("the jobs' table cannot be read")
+
+    def _wake(self) -> None:
+        with suppress(sqlite3.OperationalError):  # on a full disk `_keep` will do it
+            self._task()
 
 
 def _mirror(store: Store, job_id: str, tail: events.Tail) -> None:
@@ -210,16 +265,3 @@ def _environment(threads: int) -> dict[str, str]:
     limit = {"OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"} if threads else set()
     quiet = {"TF_CPP_MIN_LOG_LEVEL": "2", "PYTHONUNBUFFERED": "1"}
     return {**os.environ, **quiet, **dict.fromkeys(limit, str(threads))}
-
-
-def _lock(data: Path) -> sqlite3.Connection:
-    """Hold a lock that the system lets go when the process ends, on every system alike."""
-    connection = sqlite3.connect(
-        data / "host.lock", timeout=0, isolation_level=None, check_same_thread=False
-    )
-    try:
-        connection.execute("BEGIN EXCLUSIVE")
-    except sqlite3.OperationalError as error:
-        connection.close()
-        raise UserError("data_folder_in_use", str(data)) from error
-    return connection

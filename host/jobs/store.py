@@ -161,19 +161,27 @@ class Store:
 
     def waiting(self) -> list[Job]:
         """Return the queued jobs, the next one first."""
-        return sorted(self.jobs(("queued",)), key=lambda job: (job.queued or job.created, job.id))
+        jobs = self.jobs(("queued",))
+        return sorted(jobs, key=lambda job: (job.turn, job.queued or job.created, job.id))
 
     def update(self, job_id: str, **values: Any) -> None:
         """Set columns of a job that exists; a deleted one stays deleted."""
         with self._session() as session:
             session.execute(sql_update(Job).where(Job.id == job_id).values(**values))
 
-    def move(self, job_id: str, before: Collection[State], after: State, **values: Any) -> bool:
-        """Change the state if it is one of `before`; return whether it was.
+    def move(
+        self,
+        job_id: str,
+        before: Collection[State],
+        after: State,
+        *conditions: Any,
+        **values: Any,
+    ) -> bool:
+        """Change the state if it is one of `before` and all conditions hold; return whether so.
 
         One SQL statement, so of several callers exactly one gets True.
         """
-        query = sql_update(Job).where(Job.id == job_id, Job.state.in_(before))
+        query = sql_update(Job).where(Job.id == job_id, Job.state.in_(before), *conditions)
         with self._session() as session:
             result = session.execute(query.values(state=after, **values))
         assert isinstance(result, CursorResult)

@@ -21,8 +21,13 @@ from ..datasets.pictures import decode
 from ..datasets.prepare import fit_image
 from ..files import atomic_write
 from .checkpoint import Checkpoints
+from .detect_options import DetectOptions
 from .options import Fit
 from .pictures import THREADS
+
+CANVAS = 1.4
+"""Training pictures are kept at this multiple of the input size, so that magnified views stay
+sharp."""
 
 VISIBLE = 0.35
 """A box of which less than this part is left at the border is not taught."""
@@ -150,6 +155,12 @@ def decode_all(
     arrays = _arrays(rows, size, fit)
     store.save(f"{name}-boxes", arrays)
     return Pictures(files, size, **arrays)
+
+
+def canvas_bytes(options: DetectOptions, train: int, valid: int) -> int:
+    """Return the bytes that the decoded pictures of both splits take on the disk."""
+    width, height = options.size
+    return round(3 * width * height * (CANVAS**2 * train + valid))
 
 
 def drop_pictures(store: Checkpoints) -> None:

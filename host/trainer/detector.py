@@ -18,7 +18,7 @@ from .checkpoint import Checkpoints, fingerprint
 from .detect_augment import Views, epoch_pictures
 from .detect_loss import Region
 from .detect_options import DetectOptions
-from .detect_pictures import Pictures, decode_all, drop_pictures
+from .detect_pictures import CANVAS, Pictures, decode_all, drop_pictures
 from .detect_stage import Stage
 from .model import FloatModel, ModelCard, set_weights
 from .progress import Clock, Listener, TrainProgress
@@ -28,9 +28,6 @@ if TYPE_CHECKING:
     import keras
 
 __all__ = ["TrainProgress", "train"]
-
-CANVAS = 1.4
-"""Pictures are kept at this multiple of the input size, so that magnified views stay sharp."""
 
 DECODE_COST, JUDGE_COST = 0.3, 0.5
 STAGE_COST = {"head": 1.0, "tune": 2.2}

@@ -7,7 +7,7 @@ from typing import Any
 from flask import Blueprint, Response, current_app, jsonify, request
 
 from .. import __version__
-from ..jobs import findings
+from ..jobs import expect, findings
 from ..jobs.store import Job
 from . import actions, events, openapi, problems
 from .access import upload
@@ -125,6 +125,7 @@ def as_dict(job: Job) -> dict[str, Any]:
         "fraction": job.fraction,
         "eta_seconds": job.eta_seconds,
         "position": host().queue.position(job.id) if job.state == "queued" else None,
+        "starts_in": expect.starts_in(host().store, job.id) if job.state == "queued" else None,
         **{key: value.isoformat() if value else None for key, value in times.items()},
         "options": job.options,
         **job.dataset,

@@ -15,6 +15,7 @@ from typing import Any
 from flask import Response
 
 from ..errors import UserError
+from ..jobs import expect
 from ..jobs.events import Tail
 from ..jobs.queue import JobQueue
 from ..jobs.store import ENDED
@@ -90,8 +91,11 @@ def _state(queue: JobQueue, job_id: str) -> dict[str, Any]:
         job = queue.store.get(job_id)
     except UserError:  # deleted meanwhile
         return {"state": "cancelled", "position": None}
-    position = queue.position(job_id) if job.state == "queued" else None
-    return {"state": job.state, "position": position}
+    if job.state != "queued":
+        return {"state": job.state, "position": None}
+    seconds = expect.starts_in(queue.store, job_id)
+    minutes = None if seconds is None else 60 * round(seconds / 60)  # else it changes all the time
+    return {"state": job.state, "position": queue.position(job_id), "starts_in": minutes}
 
 
 def _message(name: str, data: Any, number: int | None = None) -> bytes:

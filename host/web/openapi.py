@@ -74,6 +74,10 @@ _JOB = {
     "fraction": {"type": "number", "minimum": 0, "maximum": 1},
     "eta_seconds": _or_null({"type": "number"}),
     "position": {**_or_null({"type": "integer"}), "description": "Jobs before this one."},
+    "starts_in": {
+        **_or_null({"type": "number"}),
+        "description": "Seconds until a waiting job starts, where that can be known.",
+    },
     "created": _TIME,
     "started": _TIME,
     "ended": _TIME,

@@ -77,7 +77,7 @@ def test_a_stream_ends_after_its_time(client, post, job_id, monkeypatch):
     monkeypatch.setattr(events, "STREAM_SECONDS", 0.5)
     post(f"/api/jobs/{job_id}/start")
     found = parse(client.get(f"/api/jobs/{job_id}/events").data)
-    assert found == [(None, "state", {"state": "queued", "position": 0})]
+    assert found == [(None, "state", {"state": "queued", "position": 0, "starts_in": 0})]
 
 
 def test_too_many_streams_are_asked_to_come_back_and_places_are_given_back(

@@ -2,7 +2,15 @@
 
 from ..message import N_, Message
 
-STATES = (N_("checked"), N_("queued"), N_("running"), N_("done"), N_("failed"), N_("cancelled"))
+STATES = (
+    N_("checked"),
+    N_("queued"),
+    N_("running"),
+    N_("paused"),
+    N_("done"),
+    N_("failed"),
+    N_("cancelled"),
+)
 """The states of a job; also what an action on it needs."""
 QUEUED_OR_RUNNING = N_("queued, running")
 
@@ -90,6 +98,24 @@ MESSAGES: dict[str, Message] = {
         found="{reason}",
         needed=N_("a folder that you may write to"),
         fix=N_("Set MAIXFORGE_DATA to a folder of your own."),
+    ),
+    "disk_room": Message(
+        what=N_("There is too little room on the disk, so the job rests; nothing is lost."),
+        found=N_("{free} MB are free where the jobs are"),
+        needed=N_("about {room} MB"),
+        fix=N_(
+            "Delete old jobs or other files. The job goes on by itself where it stopped, as soon "
+            "as there is room."
+        ),
+    ),
+    "job_folder_in_use": Message(
+        what=N_("Another process still works on this job."),
+        found="{path}",
+        needed=N_("one process for each job"),
+        fix=N_(
+            "Wait until it has ended: the host then goes on by itself, in a terminal start the "
+            "command again."
+        ),
     ),
     "job_missing": Message(
         what=N_("There is no job with this number."),

@@ -34,7 +34,7 @@ function markSteps(step) {
 function sentence(event) {
   const values = event.values ?? {};
   const parts = [document.querySelector(`#steps [data-step="${event.step}"]`)?.textContent.trim()];
-  if (knows(event.message)) parts.push(text(event.message));
+  if (knows(event.message)) parts.push(text(event.message, values));
   if ("loss" in values) parts.push(text("epoch", { n: values.epoch }));
   for (const key of ["loss", "valid_loss"]) {
     if (key in values) parts.push(`${text(key)} ${values[key].toFixed(3)}`);
@@ -63,7 +63,10 @@ function log(event) {
 function collect(event) {
   if (event.message === "started") rounds = [];
   const values = event.values ?? {};
-  if ("loss" in values) rounds.push(values);
+  if (!("loss" in values)) return;
+  // A round that was cut off is done again.
+  rounds = rounds.filter((one) => one.stage !== event.message || one.epoch !== values.epoch);
+  rounds.push({ ...values, stage: event.message });
 }
 
 function drawCurves() {
@@ -94,10 +97,12 @@ function progress(event) {
 
 function state(now) {
   if (now.state === "queued") {
-    const key = now.position ? "position" : "next";
-    document.getElementById("eta").textContent = text(key, { n: now.position });
+    const known = Number.isFinite(now.starts_in) && now.position;
+    const key = known ? "starts_in" : now.position ? "position" : "next";
+    const min = Math.max(1, Math.round(now.starts_in / 60));
+    document.getElementById("eta").textContent = text(key, { n: now.position, min });
   }
-  if (now.state === "running" && live.dataset.state === "queued") location.reload();
+  if (now.state !== live.dataset.state && ["running", "paused"].includes(now.state)) location.reload();
 }
 
 function lost(isLost) {
