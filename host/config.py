@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -20,6 +21,11 @@ MAIXPY_BIN = f"{PREFIX}MAIXPY_BIN"
 """The variable that names a MaixPy .bin for the tests on real firmware; no setting either."""
 TOKEN, TOKEN_FILE = f"{PREFIX}TOKEN", f"{PREFIX}TOKEN_FILE"
 """The variables of `maixforge --host`, the client of a host; see `host.remote`."""
+
+SMTP_SECURITY = ("starttls", "tls", "none")
+_ATOMS = re.compile(r"[\w!#$%&'*+/=?^`{|}~-]+(?:\.[\w!#$%&'*+/=?^`{|}~-]+)*", re.ASCII)
+_DOMAIN = re.compile(r"(?:(?!-)[A-Za-z0-9-]{1,63}(?<!-)\.)*(?!-)[A-Za-z0-9-]{1,63}(?<!-)")
+_URL = re.compile(r"https?://[^\s/?#@<>\"']+(?:/[^\s?#<>\"']*)?")
 
 
 def _about(
@@ -132,11 +138,50 @@ class Settings:
         default=2000, metadata=_about("More boxes than this give a warning.", "boxes", 1)
     )
 
+    smtp_host: str = field(
+        default="", metadata=_about("Mail server that takes our mails; empty: none are sent.")
+    )
+    smtp_port: int = field(
+        default=587, metadata=_about("Its port: mostly 587 for starttls, 465 for tls.", "", 1, 65535)
+    )
+    smtp_security: str = field(
+        default="starttls", metadata=_about("How it is spoken to: starttls, tls or none.")
+    )
+    smtp_ca: str = field(
+        default="",
+        metadata=_about("File of the certificates to trust there; empty: those of this system."),
+    )
+    smtp_user: str = field(default="", metadata=_about("Name for its login; empty: no login."))
+    smtp_password: str = field(
+        default="",
+        repr=False,
+        metadata=_about("Its password, by this variable only; never shown."),
+    )
+    smtp_password_file: str = field(
+        default="",
+        metadata=_about("File that holds the password instead, readable by its owner only (0600)."),
+    )
+    mail_from: str = field(default="", metadata=_about("Address that our mails come from."))
+    mail_attachment: int = field(
+        default=8 * 1024 * 1024,
+        metadata=_about("Largest SD zip that is attached to a mail; 0: none is.", "bytes", 0),
+    )
+    public_url: str = field(
+        default="",
+        metadata=_about("Address of the pages as readers of mails reach them, for links."),
+    )
+
     def __post_init__(self) -> None:
         for one in fields(self):
             _check(one.name, getattr(self, one.name), one.metadata)
         if self.lang not in ("", *LANGUAGES):
             raise _invalid("lang", self.lang, ", ".join(LANGUAGES))
+        if self.smtp_security not in SMTP_SECURITY:
+            raise _invalid("smtp_security", self.smtp_security, ", ".join(SMTP_SECURITY))
+        if self.mail_from and not is_mail_address(self.mail_from):
+            raise _invalid("mail_from", self.mail_from, N_("a mail address such as a@example.org"))
+        if self.public_url and not _URL.fullmatch(self.public_url):
+            raise _invalid("public_url", self.public_url, "https://forge.example.org/")
 
     @property
     def secret_key_path(self) -> Path:
@@ -150,6 +195,13 @@ def is_loopback(host: str) -> bool:
         return host == "localhost" or ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return False
+
+
+def is_mail_address(text: str) -> bool:
+    """Return whether `text` is a plain ASCII mail address: no name, no comment, no list."""
+    local, _, domain = text.rpartition("@")
+    sized = len(local) <= 64 and len(text) <= 254  # RFC 5321, 4.5.3.1
+    return sized and bool(_ATOMS.fullmatch(local) and _DOMAIN.fullmatch(domain))
 
 
 def load(environment: Mapping[str, str] | None = None) -> Settings:
@@ -181,6 +233,8 @@ def _from_file(name: str) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UserError("settings_unreadable", name, reason=str(error)) from error
     types = {one.name: type(one.default) for one in fields(Settings)}
+    if "smtp_password" in table:
+        raise UserError("setting_secret", name)
     unknown = sorted(set(table) - set(types))
     if unknown:
         raise UserError("setting_unknown", f"{name}: {unknown[0]}", known=", ".join(sorted(types)))
@@ -188,8 +242,9 @@ def _from_file(name: str) -> dict[str, Any]:
     for key in ("data", "firmware"):
         if key in values:
             values[key] = path.parent / values[key]
-    if values.get("nncase_python"):
-        values["nncase_python"] = str(path.parent / values["nncase_python"])
+    for key in ("nncase_python", "smtp_ca", "smtp_password_file"):
+        if values.get(key):
+            values[key] = str(path.parent / values[key])
     return values
 
 
