@@ -97,10 +97,11 @@ function progress(event) {
 
 function state(now) {
   if (now.state === "queued") {
-    const known = Number.isFinite(now.starts_in) && now.position;
-    const key = known ? "starts_in" : now.position ? "position" : "next";
+    const key = now.position ? "position" : "next";
     const min = Math.max(1, Math.round(now.starts_in / 60));
-    document.getElementById("eta").textContent = text(key, { n: now.position, min });
+    const known = now.position && Number.isFinite(now.starts_in);
+    const said = known ? text("starts_in", { n: now.position, min }) : text(key, { n: now.position });
+    document.getElementById("eta").textContent = said;
   }
   if (now.state !== live.dataset.state && ["running", "paused"].includes(now.state)) location.reload();
 }
