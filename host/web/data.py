@@ -329,7 +329,6 @@ def _texts() -> dict[str, str]:
         "redone": _("Done again."),
         "none_chosen": _("Choose pictures first: click them, or arrow keys and Space."),
         "no_answer": _("The host did not answer. Is it still running?"),
-        "sure_delete": _("Delete this job and all its files?"),
         "box": _("Box {n}: {label}"),
         "no_boxes": _("No boxes: this picture teaches what is none of the objects."),
         "label_first": _("Choose or type a label first."),

@@ -4,92 +4,17 @@ One test takes the sample pictures through the real training; in the others it i
 (tests/jobs/fake_child.py). Screenshots go to the folder TEST_SCREENSHOTS when that is set.
 """
 
-import os
-import shutil
-import socket
 import zipfile
-from pathlib import Path
 
 import pytest
-from host_help import dataset_zip, fake_command, picture, running_host
+from browser_help import PHONE, fits_the_width, shoot
+from host_help import dataset_zip, picture
 
-from host.config import Settings
 from host.files import write_zip
-from host.jobs import queue as queue_module
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 
-ARGUMENTS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-)
 WAIT = 600_000  # milliseconds; the real training takes about 40 s on two free processors
-PHONE = {"width": 390, "height": 800}
-
-
-@pytest.fixture(scope="module")
-def browser():
-    path = shutil.which("chromium") or shutil.which("chromium-browser")
-    if not path:
-        pytest.skip("no chromium on this computer")
-    sync_api = pytest.importorskip("playwright.sync_api")
-    with sync_api.sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=path, args=list(ARGUMENTS))
-        yield opened
-        opened.close()
-
-
-@pytest.fixture
-def address(tmp_path, monkeypatch, request):
-    if "real_training" not in request.fixturenames:
-        monkeypatch.setattr(queue_module, "child_command", fake_command)
-        monkeypatch.setenv("FAKE_CHILD_PAUSE", "0.15")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    with running_host(Settings(data=tmp_path / "data", port=port)) as url:
-        yield url
-
-
-@pytest.fixture
-def real_training():
-    """Ask `address` for a host that trains in earnest."""
-
-
-@pytest.fixture
-def page(browser, address):
-    """A page whose console errors and foreign requests fail the test."""
-    opened = browser.new_page(viewport={"width": 1200, "height": 850})
-    wrong = []
-    refused = "the server responded with a status of 4"
-    opened.on("pageerror", lambda error: wrong.append(str(error)))
-    opened.on(
-        "console",
-        lambda message: (
-            message.type in ("error", "warning")
-            and refused not in message.text
-            and wrong.append(message.text)
-        ),
-    )
-    opened.on("request", lambda one: one.url.startswith(address) or wrong.append(one.url))
-    yield opened
-    opened.close()
-    assert wrong == []
-
-
-def shoot(page, name):
-    folder = os.environ.get("TEST_SCREENSHOTS")
-    if folder:
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
-
-
-def fits_the_width(page):
-    return page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
 
 def saved(download, folder):

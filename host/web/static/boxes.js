@@ -167,7 +167,7 @@ function addMiddle() {
   if (!name) return;
   const [w, h] = [picture.width, picture.height].map((side) => Math.round(side / 3));
   add({ label: name, left: w, top: h, right: 2 * w, bottom: 2 * h });
-  canvas.focus();
+  canvas.focus({ preventScroll: true });
   save();
 }
 
@@ -175,7 +175,7 @@ function remove() {
   if (chosen < 0) return;
   boxes.splice(chosen, 1);
   choose(Math.min(chosen, boxes.length - 1));
-  canvas.focus();
+  canvas.focus({ preventScroll: true });
   save();
 }
 
@@ -252,7 +252,7 @@ function area(place) {
 function down(event) {
   if (event.button || !editable) return;
   event.preventDefault();
-  canvas.focus();
+  canvas.focus({ preventScroll: true });
   const start = point(event);
   const found = event.altKey ? null : at(start);
   if (found) {
@@ -332,7 +332,7 @@ function key(event) {
     if (event.key === "Enter" && document.activeElement === label) {
       event.preventDefault();
       relabel(label.value.trim());
-      canvas.focus();
+      canvas.focus({ preventScroll: true });
     }
     return;
   }
@@ -373,12 +373,23 @@ function act(event) {
   return true;
 }
 
+/** Show the picture as large as the window lets it be, small ones magnified. */
+function fit() {
+  const board = photo.parentElement;
+  const room = board.parentElement.clientWidth;
+  const width = Math.min(room, 0.72 * innerHeight * (picture.width / picture.height), 1280);
+  board.classList.add("fitted");
+  photo.style.width = `${Math.round(width)}px`;
+}
+
 function start() {
   document.querySelector(".drawing-board .drawn")?.remove();
   canvas.hidden = false;
   for (const [name, does] of [["pointerdown", down], ["pointermove", moved], ["pointerup", up], ["pointercancel", up]]) {
     canvas.addEventListener(name, does);
   }
+  fit();
+  addEventListener("resize", fit);
   new ResizeObserver(paint).observe(canvas);
   document.addEventListener("keydown", key);
   document.getElementById("new").addEventListener("click", addMiddle);
@@ -398,7 +409,7 @@ function start() {
   });
   addEventListener("beforeunload", (event) => { if (unsaved) event.preventDefault(); });
   show();
-  canvas.focus();
+  canvas.focus({ preventScroll: true });
 }
 
 if (canvas && photo) start();

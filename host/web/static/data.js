@@ -220,8 +220,5 @@ function watch() {
 document.addEventListener("submit", pressed);
 document.addEventListener("click", clicked);
 document.addEventListener("keydown", key);
-document.getElementById("delete")?.addEventListener("submit", (event) => {
-  if (!confirm(text("sure_delete"))) event.preventDefault();
-});
 enter(cards()[0], false);
 watch();
