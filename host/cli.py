@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,8 @@ from .cli_data import convert
 from .cli_flash import doctor, encrypt_option, flash, fuse_key_of
 from .cli_keys import keygen, keys
 from .cli_kmodel import kmodel
+from .cli_remote import download, list_jobs, refuse_elsewhere, remote_option, status, train_there
+from .cli_show import say_sealed, show, summary
 from .cli_sim import sim
 from .command import (
     ExistingPath,
@@ -33,30 +34,18 @@ from .command import (
 )
 from .errors import Finding, UserError
 from .i18n import LANGUAGES, N_
-from .terminal import Bar, Terminal
-
-STEPS = {
-    "receive": N_("Receive"),
-    "check": N_("Check"),
-    "train": N_("Train"),
-    "compile": N_("Compile"),
-    "evaluate": N_("Evaluate"),
-    "seal": N_("Seal"),
-    "package": N_("Package"),
-}
-
-STRENGTHS = {"bound": N_("bound, no fuse"), "burnt": N_("burnt into the chip")}
-
-EPOCH = {"loss": N_("loss"), "valid_accuracy": N_("accuracy"), "valid_map50": "mAP50"}
-"""What is told of an epoch."""
+from .terminal import Terminal
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="maixforge")
 @click.option("--lang", type=click.Choice(LANGUAGES), help="Language of messages.")
 @click.option("-v", "--verbose", is_flag=True, help="Show where a fault of MaixForge happened.")
-def main(lang: str | None, verbose: bool) -> None:
+@remote_option
+@click.pass_context
+def main(context: click.Context, lang: str | None, verbose: bool, host: str) -> None:
     """Turn labelled pictures into a model that runs on a Kendryte K210 board."""
+    refuse_elsewhere(context)
 
 
 @main.command()
@@ -182,6 +171,10 @@ def train(
     from .jobs.order import output_folder, parse_overrides  # noqa: PLC0415
     from .jobs.spec import JobSpec  # noqa: PLC0415
 
+    if terminal.host:
+        given = {"test": test, "seal": seal, "overrides": overrides, **choices}
+        train_there(terminal, data, out, given)
+        return
     settings = config.load()
     choices["fit"] = choices["fit"] or ""
     name = choices.pop("name") or submit.plain_name(data.resolve().name)
@@ -201,81 +194,14 @@ def train(
     )
     folder = output_folder(out, spec)
     with terminal.progress(N_("Receive")) as bar:
-        result = pipeline.run(folder, spec, lambda event: _show(terminal, bar, event))
+        result = pipeline.run(folder, spec, lambda event: show(terminal, bar, event))
     for part in (result, result.get("canmv", {}), result.get("seal", {})):
         for key in part.keys() & {"kmodel", "sd_zip", "kfpkg", "kmx"}:
             part[key] = str(folder / part[key])
     said = [*doubts(result), *findings.from_json(result.get("canmv_problems", []))]
     terminal.findings(said)
-    _summary(terminal, result)
+    summary(terminal, result)
     terminal.result({**result, "findings": [one.as_dict(terminal.language) for one in said]})
-
-
-def _show(terminal: Terminal, bar: Bar, event: Mapping[str, Any]) -> None:
-    values = event.get("values", {})
-    parts = [f"{int(values['epoch'])}/{int(values['epochs'])}"] if "epochs" in values else []
-    for name, text in EPOCH.items():
-        if name in values:
-            parts.append(f"{terminal.tr(text)} {values[name]:.3f}")
-    if event.get("eta_seconds") is not None:
-        left = terminal.tr(N_("about {n} s left"))
-        parts.append(left.format(n=round(event["eta_seconds"])))
-    bar.update(event["fraction"], terminal.tr(STEPS[event["step"]]), "  ".join(parts))
-
-
-def _summary(terminal: Terminal, result: Mapping[str, Any]) -> None:
-    detects = result["task"] == "detect"
-    rows = _boxes_rows(terminal, result) if detects else _accuracy_rows(terminal, result)
-    rows += [
-        (terminal.tr(N_("kmodel, bytes")), f"{result['kmodel_bytes']:,}"),
-        (terminal.tr(N_("RAM on the board, bytes")), f"{result['ram_bytes']:,}"),
-        (terminal.tr(N_("estimated ms a picture")), f"{result['ms']:.0f}"),
-        (terminal.tr(N_("seconds")), f"{result['seconds']:.0f}"),
-    ]
-    terminal.table(["", ""], rows)
-    terminal.say(N_("SD card: unpack {path} to the card's root"), path=result["sd_zip"])
-    terminal.say(N_("Flash:   {path}"), path=result["kfpkg"])
-    if "seal" in result:
-        _say_sealed(terminal, result["seal"])
-
-
-def _say_sealed(terminal: Terminal, seal: Mapping[str, Any]) -> None:
-    strength = terminal.tr(STRENGTHS[seal["strength"]])
-    terminal.say(
-        N_("Sealed for {board} ({board_id}...; {strength}). Hand on these two files only: the "
-           "folder keeps the plain m.kmodel. What the seal is worth: docs/sealing.md"),
-        **{**seal, "strength": strength},
-    )  # fmt: skip
-
-
-def _accuracy_rows(terminal: Terminal, result: Mapping[str, Any]) -> list[tuple[str, str]]:
-    rows = [
-        (terminal.tr(N_("accuracy, float")), f"{result['float']['accuracy']:.3f}"),
-        (terminal.tr(N_("accuracy, INT8 on the simulated K210")),
-         f"{result['int8']['accuracy']:.3f}"),
-    ]  # fmt: skip
-    for name, text in (("float", N_("held-back data, float")), ("int8", N_("held-back, INT8"))):
-        if "test" in result:
-            rows.append((terminal.tr(text), f"{result['test'][name]:.3f}"))
-    if "canmv" in result:
-        made = result["canmv"]
-        text = terminal.tr(N_("kmodel V5 for CanMV, in nncase's simulator, {n} pictures"))
-        rows.append((text.format(n=made["pictures"]), f"{made['accuracy']:.3f}"))
-    return rows
-
-
-def _boxes_rows(terminal: Terminal, result: Mapping[str, Any]) -> list[tuple[str, str]]:
-    def both(figures: Mapping[str, Any], name: str) -> str:
-        return " | ".join(f"{figures[kind][name]:.3f}" for kind in ("float", "int8"))
-
-    heads = {"map50": N_("mAP50, float | INT8 on the simulated K210"),
-             "map": N_("mAP50-95, float | INT8")}  # fmt: skip
-    rows = [(terminal.tr(text), both(result, name)) for name, text in heads.items()]
-    if "test" in result:
-        rows.append((terminal.tr(N_("held-back mAP50, float | INT8")),
-                     both(result["test"], "map50")))  # fmt: skip
-    settings = f"{result['threshold']:g}, {result['nms']:g}"
-    return [*rows, (terminal.tr(N_("threshold and NMS in boot.py")), settings)]
 
 
 main.add_command(convert)
@@ -290,6 +216,8 @@ main.add_command(keygen)
 main.add_command(keys)
 main.add_command(password)
 main.add_command(token)
+main.add_command(status)
+main.add_command(download)
 
 
 @main.command()
@@ -348,7 +276,7 @@ def package(
     made: dict[str, Any] = {"sd_zip": str(sd_zip), "kfpkg": str(flash)}
     if entry:
         made["seal"] = sealing.described(entry, packed)
-        _say_sealed(terminal, made["seal"])
+        say_sealed(terminal, made["seal"])
     terminal.result(made)
 
 
@@ -372,7 +300,10 @@ def serve(terminal: Terminal) -> None:
 @json_option
 @command
 def jobs(terminal: Terminal) -> None:
-    """List the jobs of the host in this folder."""
+    """List the jobs of the host in this folder, or with --host of that one."""
+    if terminal.host:
+        list_jobs(terminal)
+        return
     from .jobs.store import Store  # noqa: PLC0415
 
     store = Store(config.load().data)

@@ -60,7 +60,7 @@ def command(function: Callable[..., int | None]) -> Callable[..., None]:
     def run(context: click.Context, /, *args: Any, **values: Any) -> None:
         choices = context.find_root().params
         as_json = bool(values.pop("as_json", False))
-        terminal = Terminal(as_json=as_json, language=choices["lang"] or "")
+        terminal = Terminal(as_json=as_json, language=choices["lang"] or "", host=choices["host"])
         try:
             code = function(terminal, *args, **values)
         except UserError as error:

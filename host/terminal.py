@@ -20,10 +20,14 @@ MARKS = {"error": "[bold red]âœ—[/]", "warning": "[yellow]![/]", "note": "[dim]Â
 
 
 class Terminal:
-    """Output of one command in one language; `as_json` keeps stdout for one object."""
+    """Output of one command in one language; `as_json` keeps stdout for one object.
 
-    def __init__(self, *, as_json: bool, language: str = "") -> None:
+    `host` is the address of the host that shall do the work, "" for this computer.
+    """
+
+    def __init__(self, *, as_json: bool, language: str = "", host: str = "") -> None:
         self.as_json = as_json
+        self.host = host
         self.language = language or default_language()
         self.tr = translator(self.language)
         # Names of files are no markup: "[b].py", and "ms:key:press" has no emoji in it.

@@ -21,6 +21,7 @@ from flask import (
     Flask,
     Response,
     current_app,
+    g,
     redirect,
     render_template,
     request,
@@ -94,8 +95,9 @@ class Access:
             return self._refuse()
         if getattr(current_app.view_functions[request.endpoint or ""], "upload", False):
             self._count(self._uploads, "uploads_too_many", "upload")
-        # No browser sends a token by itself, so no foreign page can use one.
-        if not by_token and current_app.config["WTF_CSRF_ENABLED"]:
+        if by_token:
+            g.csrf_valid = True  # no browser sends a token by itself, so no foreign page can
+        elif current_app.config["WTF_CSRF_ENABLED"]:
             self.csrf.protect()
         return None
 

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 from typing import Any
 
+from flask import request
 from flask_babel import gettext as _
 from flask_wtf import FlaskForm
-from wtforms import BooleanField, IntegerField, SelectField, StringField
-from wtforms.validators import InputRequired, NumberRange
+from wtforms import BooleanField, Field, IntegerField, SelectField, StringField
+from wtforms.validators import InputRequired, NumberRange, ValidationError
 
+from ..config import is_mail_address
 from ..errors import Finding, UserError, naming
-from ..jobs import choices, sealing
+from ..jobs import choices, outbox, sealing
 from ..jobs.spec import JobSpec
 from ..jobs.submit import UPLOAD, limits_of, plain_name, rules_of
+from . import language
 from .state import host
 
 SEED_MAX = 2**31 - 1
-MAY_BE_SECRET = ("seal", "machine_code")
+MAY_BE_SECRET = ("seal", "machine_code", "mail")
 """Fields into which somebody may paste a machine code; what was in them is in no answer."""
 CODE_MAX = 80
 """Characters of a machine code as people type it, blanks and hyphens included."""
+MAIL_MAX = 254
 
 
 class JobForm(FlaskForm):
@@ -27,6 +31,7 @@ class JobForm(FlaskForm):
 
     A classifier's also has CanMV, a detector's input size and stride. `seal` is a stored board;
     `machine_code` goes into the key store and nowhere else: it is in no row, no spec and no page.
+    `mail` is told of the end; it is in the row, but not among the options.
     Labels and hints are in the template, where the page's language is known.
     """
 
@@ -42,9 +47,11 @@ class JobForm(FlaskForm):
     machine_code = StringField(
         render_kw={"maxlength": CODE_MAX, "autocomplete": "off", "spellcheck": "false"}
     )
+    mail = StringField(render_kw={"type": "email", "maxlength": MAIL_MAX, "autocomplete": "email"})
     seed = IntegerField(validators=[InputRequired(), NumberRange(0, SEED_MAX)], default=0)
 
     def __init__(self, task: str, **kwargs: Any) -> None:
+        self._given = _given()
         super().__init__(**kwargs)
         if task == "detect":
             del self.canmv
@@ -77,9 +84,15 @@ class JobForm(FlaskForm):
         """Return the order; `name` stands in for an empty one.
 
         Raises:
-            UserError: `option_invalid`, one finding a field; or what is wrong with the board that
-                the model shall be sealed for.
+            UserError: `option_invalid` or `option_unknown`, one finding a field; or what is wrong
+                with the board that the model shall be sealed for.
         """
+        known = [field.name for field in self if field.name != "csrf_token"]
+        if unknown := sorted(self._given - {*known, "csrf_token"}):
+            params = {"known": ", ".join(known)}
+            raise UserError.of(
+                Finding("option_unknown", name[:80], params=params) for name in unknown
+            )
         self.fill_gaps()
         if not self.validate():
             raise UserError.of(_wrong(self, field) for field in self.errors if field)
@@ -109,8 +122,20 @@ class JobForm(FlaskForm):
 
     def options(self) -> dict[str, Any]:
         """Return the choices as the row keeps them."""
-        left_out = ("csrf_token", "machine_code")
+        left_out = ("csrf_token", "machine_code", "mail")
         return {field.name: field.data for field in self if field.name not in left_out}
+
+    def mail_order(self) -> dict[str, Any]:
+        """Return the columns of the mail that is asked for, or of none."""
+        return outbox.ordered((self.mail.data or "").strip(), language.current())
+
+    def validate_mail(self, field: Field) -> None:
+        """Refuse what is no address, and any where no mails are sent."""
+        text = (field.data or "").strip()
+        if text and not host().settings.smtp_host:
+            raise ValidationError(_("none: this host sends no mails (docs/mail.md)"))
+        if text and not is_mail_address(text):
+            raise ValidationError(_("a mail address such as a@example.org"))
 
     def _take_code(self) -> None:
         """Choose the board of a machine code, which is forgotten then."""
@@ -125,6 +150,23 @@ class JobForm(FlaskForm):
 def as_numbers(values: Any) -> dict[str, int]:
     """Return the fields of a slotted dataclass of numbers."""
     return {name: getattr(values, name) for name in values.__slots__}
+
+
+def _given() -> set[str]:
+    """Return the names of the fields that the request sent.
+
+    Raises:
+        UserError: `body_wrong`: JSON that is no object of plain values.
+    """
+    if not request.is_json:
+        return set(request.form)
+    body = request.get_json()
+    plain = isinstance(body, dict) and all(
+        isinstance(one, str | int | bool) for one in body.values()
+    )
+    if not plain:
+        raise UserError("body_wrong")
+    return set(body)
 
 
 def _wrong(form: JobForm, name: str) -> Finding:

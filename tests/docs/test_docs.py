@@ -9,7 +9,7 @@ import click
 import pytest
 
 from host.cli import main
-from host.config import CONFIG, PREFIX, Settings
+from host.config import CONFIG, PREFIX, TOKEN, TOKEN_FILE, Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 READMES = (ROOT / "README.md", ROOT / "README.zh-CN.md")
@@ -26,8 +26,8 @@ each_document = pytest.mark.parametrize(
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 SPAN = re.compile(r"`([^`\n]+)`")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
-OTHER_VARIABLES = {CONFIG}
-"""Variables that are no settings: the one that names the settings file."""
+OTHER_VARIABLES = {CONFIG, TOKEN, TOKEN_FILE}
+"""Variables that are no settings: the settings file, and the token of a client."""
 
 
 def code_lines(document: Path) -> list[str]:

@@ -85,4 +85,73 @@ MESSAGES: dict[str, Message] = {
         needed=N_("the file as maixforge password wrote it"),
         fix=N_("Delete it where the host runs, then set password and tokens anew."),
     ),
+    "remote_address_wrong": Message(
+        what=N_("This is no address of a host."),
+        found="",
+        needed=N_("e.g. http://10.0.0.5:8080 or https://forge.example.org, and nothing behind it"),
+        fix=N_("Copy it from the browser's address bar. Tokens never belong into an address."),
+    ),
+    "remote_unreachable": Message(
+        what=N_("The host at {path} cannot be reached."),
+        found="{reason}",
+        needed=N_("a host that runs and that this computer has a way to"),
+        fix=N_(
+            "Open the address in a browser. Does the host run (maixforge serve), and does it "
+            "listen to others (docs/security.md)?"
+        ),
+    ),
+    "remote_tls": Message(
+        what=N_("The certificate of {path} cannot be trusted, so nothing was sent."),
+        found="{reason}",
+        needed=N_("a valid certificate for this name, or http if the host has no TLS"),
+        fix=N_("Ask whoever runs the host. A certificate of your own: set REQUESTS_CA_BUNDLE."),
+    ),
+    "remote_not_maixforge": Message(
+        what=N_("What answers at {path} is no MaixForge host."),
+        found="{reason}",
+        needed=N_("the API of MaixForge below /api"),
+        fix=N_("Check name and port; a proxy in between has to pass /api on as it is."),
+    ),
+    "remote_version": Message(
+        what=N_("The host and this program do not speak the same version of the API."),
+        found=N_("the host is MaixForge {version}"),
+        needed=N_("this is MaixForge {ours}"),
+        fix=N_("Install the same version on both computers."),
+    ),
+    "remote_option": Message(
+        what=N_("A host elsewhere cannot take {path}."),
+        found="",
+        needed="",
+        fix=N_("Leave it out, or train here, without --host."),
+    ),
+    "remote_data_wrong": Message(
+        what=N_("Only a folder or a zip can be sent to a host."),
+        found="{path}",
+        needed=N_("a zip, or a folder of class folders or of boxes"),
+        fix=N_("maixforge check tells what is wrong with a data set."),
+    ),
+    "remote_cancelled": Message(
+        what=N_("The job was cancelled at the host."),
+        found="{path}",
+        needed="",
+        fix=N_("Somebody did so on its page; start it there again."),
+    ),
+    "download_exists": Message(
+        what=N_("There is such a file already. Nothing was fetched."),
+        found="{path}",
+        needed=N_("a folder without it"),
+        fix=N_("Choose another folder with -o, or replace files with --force."),
+    ),
+    "token_file_open": Message(
+        what=N_("Others on this computer can read the file of tokens."),
+        found="{path}",
+        needed=N_("a file that only you may read (0600)"),
+        fix=N_("Run: chmod 600 {path} - and if others were here, make a new token."),
+    ),
+    "token_file_wrong": Message(
+        what=N_("The file of tokens cannot be read."),
+        found="{path}",
+        needed=N_("lines such as: http://10.0.0.5:8080 mf_..."),
+        fix=N_("Correct it, or put the token into the variable MAIXFORGE_TOKEN."),
+    ),
 }

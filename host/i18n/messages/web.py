@@ -22,7 +22,10 @@ MESSAGES: dict[str, Message] = {
         what=N_("This page is too old to be believed."),
         found="",
         needed=N_("a page of this host, opened since its key was made"),
-        fix=N_("Reload the page and try again. Cookies must be allowed for this address."),
+        fix=N_(
+            "Reload the page and try again. Cookies must be allowed for this address. Programs "
+            "need a token: maixforge token NAME"
+        ),
     ),
     "request_refused": Message(
         what=N_("The host cannot answer this request."),
@@ -41,6 +44,18 @@ MESSAGES: dict[str, Message] = {
         found="{path}",
         needed="",
         fix=N_("Files can be downloaded when the job is done; look at its page."),
+    ),
+    "option_unknown": Message(
+        what=N_("There is no choice {path} for this job."),
+        found="",
+        needed=N_("one of: {known}"),
+        fix=N_("Correct the spelling or leave it out."),
+    ),
+    "body_wrong": Message(
+        what=N_("What was sent is no form."),
+        found="",
+        needed=N_("a form, or a JSON object with texts, numbers, true and false"),
+        fix=N_("Look into /api/openapi.json for what this address takes."),
     ),
     "streams_busy": Message(
         what=N_("Too many pages watch a training at once."),
