@@ -22,7 +22,19 @@ from .errors import UserError
 from .i18n import LOCALE_DIR
 from .jobs.queue import JobQueue
 from .jobs.store import Store
-from .web import access, api, collector, data, events, language, pages, problems, security, uploads
+from .web import (
+    access,
+    api,
+    collector,
+    data,
+    events,
+    language,
+    pages,
+    problems,
+    security,
+    tryit,
+    uploads,
+)
 from .web.state import KEY, Host
 
 LOG = logging.getLogger(__name__)
@@ -54,6 +66,7 @@ def create_app(settings: Settings) -> Flask:
     app.register_blueprint(api.blueprint)
     app.register_blueprint(collector.blueprint)
     app.register_blueprint(data.blueprint)
+    app.register_blueprint(tryit.blueprint)
     return app
 
 

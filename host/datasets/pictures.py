@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from PIL import Image, ImageOps
 
@@ -64,8 +65,10 @@ def quiet_decoders() -> Iterator[None]:
         yield
 
 
-def decode(path: Path, name: str, pixels: int = LIMITS.pixels, side: int = 0) -> Picture:
-    """Decode the picture at `path`, which messages call `name`.
+def decode(
+    source: Path | IO[bytes], name: str, pixels: int = LIMITS.pixels, side: int = 0
+) -> Picture:
+    """Decode the picture in `source` (a path or an open file), which messages call `name`.
 
     EXIF rotation is applied; alpha is laid over white, since cut-out objects are mostly
     photographed on white; 16-bit grey keeps its range; of an animation the first frame is
@@ -77,7 +80,7 @@ def decode(path: Path, name: str, pixels: int = LIMITS.pixels, side: int = 0) ->
             `picture_format`, `picture_too_large`, `picture_truncated`, `picture_unreadable`.
     """
     try:
-        with Image.open(path, formats=FORMATS) as opened:
+        with Image.open(source, formats=FORMATS) as opened:
             width, height = opened.size
             if width * height > pixels:
                 raise _problem("picture_too_large", name, f"{width}x{height}", pixels)
@@ -87,7 +90,7 @@ def decode(path: Path, name: str, pixels: int = LIMITS.pixels, side: int = 0) ->
     except Image.DecompressionBombError:
         raise _problem("picture_too_large", name, "", pixels) from None
     except Exception as error:  # decoders raise anything when the bytes are hostile
-        raise _explain(path, name, error) from error
+        raise _explain(source, name, error) from error
 
 
 def measure(path: Path) -> tuple[int, int, int] | None:
@@ -157,11 +160,10 @@ def _problem(code: str, name: str, found: str, needed: object = "") -> UserError
     return UserError(code, name, count=1, found=f"{name} {found}".strip(), needed=needed)
 
 
-def _explain(path: Path, name: str, error: Exception) -> UserError:
-    """Return why the picture at `path` could not be decoded, from its first bytes."""
+def _explain(source: Path | IO[bytes], name: str, error: Exception) -> UserError:
+    """Return why the picture in `source` could not be decoded, from its first bytes."""
     try:
-        with path.open("rb") as file:
-            head = file.read(512)
+        head = _head(source)
     except OSError as missing:
         return _problem("picture_file_missing", name, missing.strerror or "")
     if not head:
@@ -175,3 +177,11 @@ def _explain(path: Path, name: str, error: Exception) -> UserError:
     if "truncated" in str(error).lower() or isinstance(error, EOFError):
         return _problem("picture_truncated", name, "")
     return _problem("picture_unreadable", name, "")
+
+
+def _head(source: Path | IO[bytes]) -> bytes:
+    if isinstance(source, Path):
+        with source.open("rb") as file:
+            return file.read(512)
+    source.seek(0)
+    return source.read(512)

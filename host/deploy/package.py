@@ -230,10 +230,20 @@ def with_options(package: Package, options: BoardOptions) -> Package:
     Raises:
         UserError: an option that cannot be used.
     """
-    changed = replace(package, options=options)
-    _check(changed)
-    atomic_write(changed.folder / MANIFEST, changed.manifest())
-    return changed
+    other = changed(package, options)
+    atomic_write(other.folder / MANIFEST, other.manifest())
+    return other
+
+
+def changed(package: Package, options: BoardOptions) -> Package:
+    """Return the package with other board options; the manifest in its folder stays as it is.
+
+    Raises:
+        UserError: an option that cannot be used.
+    """
+    other = replace(package, options=options)
+    _check(other)
+    return other
 
 
 def _from_manifest(folder: Path, values: Any) -> Package:

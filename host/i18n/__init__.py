@@ -57,13 +57,14 @@ def catalogue() -> dict[str, Message]:
         kmodel,
         sealing,
         trainer,
+        trying,
         web,
     )
 
     merged: dict[str, Message] = {}
     rooms = (
         access, board, boxes, datasets, deploy, emulator, flashing, jobs, keys, kmodel, sealing,
-        trainer, web,
+        trainer, trying, web,
     )  # fmt: skip
     for room in rooms:
         for code, message in room.MESSAGES.items():

@@ -30,7 +30,7 @@ from .model_file import layer_rows
 from .pictures import LAYERS, REPORT
 from .progress import Listener, Progress
 from .receive import FINDINGS, TEST_DATA, receive
-from .result_types import FirmwareFit, LayerRow, Report, Result
+from .result_types import PACKAGE, FirmwareFit, LayerRow, Report, Result
 from .sampling import stratified
 from .spec import JobSpec
 from .steps import FOLDER as MARKS
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from ..trainer.progress import TrainProgress
 
 TASKS: dict[str, Task] = {"classify": classify, "detect": detect}
-TRAINING, MODEL, PACKAGE = "training", "model", "package"
+TRAINING, MODEL = "training", "model"
 SD_ZIP, KFPKG = "sd.zip", "model.kfpkg"
 CALIBRATION = 128
 """Most pictures that set the activation ranges; taken evenly from all classes."""

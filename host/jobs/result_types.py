@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any, NotRequired, TypedDict
 
+PACKAGE = "package"
+"""The folder of a job's package (see `host.deploy.package`), inside of the job's."""
+
 
 class DatasetSummary(TypedDict):
     """What the check counted; also the answer of `POST /api/jobs` and the column `dataset`."""
@@ -100,6 +103,13 @@ class Sealed(TypedDict):
     kmx_bytes: int
 
 
+class Advised(TypedDict):
+    """What boot.py was given first, as best for the validation pictures; None: no such value."""
+
+    threshold: float
+    nms: float | None
+
+
 class Result(TypedDict):
     """`result.json`, the same object as `maixforge train --json` prints, and more.
 
@@ -109,8 +119,9 @@ class Result(TypedDict):
     `fit` how pictures came to it.
     `firmware_fit` has one entry a known build. `canmv_problems` are findings: why there is no
     kmodel V5 that was asked for. Of a detector `anchors` are width and height in grid cells,
-    `threshold` and `nms` what boot.py was given. `test` has the figures of held-back data: an
-    accuracy, or a `MeanPrecision`.
+    `threshold` and `nms` what boot.py was given. When its user chose others since (see `retune`;
+    of a classifier `threshold` only), `advised` has those of the training. `test` has the figures
+    of held-back data: an accuracy, or a `MeanPrecision`.
     """
 
     task: str
@@ -123,6 +134,7 @@ class Result(TypedDict):
     anchors: NotRequired[list[list[float]]]
     threshold: NotRequired[float]
     nms: NotRequired[float]
+    advised: NotRequired[Advised]
     kmodel: str
     kmodel_bytes: int
     ram_bytes: int

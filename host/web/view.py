@@ -202,6 +202,7 @@ def texts() -> dict[str, str]:
     return {
         "uploading": _("Sending: {percent} %"),
         "checking": _("Checking every picture ..."),
+        "trying": _("Asking the simulated K210 ..."),
         "failed": _("failed"),
         "no_answer": _("The host did not answer. Is it still running?"),
         "too_large": _("{found} MB is more than the {needed} MB that the host takes."),
