@@ -31,6 +31,12 @@ _OPTIONS = {
         "stride": TEXT,
     },
 }
+_EVENT = {
+    "type": "object",
+    "properties": {"event": {"enum": ["progress", "state", "end"]}, "data": TEXT, "id": TEXT},
+    "required": ["event", "data"],
+    "description": "One of the stream's events; `data` is JSON, see host/web/events.py.",
+}
 _RESULT = {"allOf": [ref("Job"), answer(result={"type": ["object", "null"]})]}
 
 
@@ -107,7 +113,7 @@ def download(job_id: str, name: str) -> Response:
 
 
 @blueprint.get("/jobs/<job_id>/events")
-@describe(TEXT, kind="text/event-stream", query={"after": {"type": "integer", "minimum": 0}})
+@describe(_EVENT, kind="text/event-stream", query={"after": {"type": "integer", "minimum": 0}})
 def stream(job_id: str) -> Response:
     """Send the job's events (SSE); `Last-Event-ID` or `?after=` says what is known already."""
     after = request.headers.get("Last-Event-ID") or request.args.get("after", "")
