@@ -15,6 +15,8 @@ from . import child, events, findings, pictures, room
 from .spec import JobSpec
 from .store import ENDED, Job, State, Store, now
 
+DEATHS = 2
+"""So often a job whose process was killed goes on by itself."""
 RETRY_SECONDS = 20.0
 """A paused job rests for at least so long."""
 
@@ -44,6 +46,9 @@ def settle(store: Store, job: Job, exit_code: int, cancelled: bool) -> None:
         _end(store, job, "cancelled")
     elif exit_code == 0:
         _done(store, job, folder)
+    elif exit_code < 0 and job.deaths < DEATHS:  # it goes on where it was killed
+        waits = {"owner": "", "lease": None, "deaths": job.deaths + 1}
+        store.move(job.id, ("running",), "queued", Job.owner == job.owner, **waits)
     elif exit_code == child.PAUSE:
         pause(store, job, _reasons(folder) or room.no_room(folder, room.SPARE).findings)
     elif exit_code == 1 and (folder / child.FAILURE).exists():

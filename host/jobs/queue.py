@@ -85,7 +85,8 @@ class JobQueue:
         """
         outcome.write_spec(self.store.folder(job_id), self.store.get(job_id), spec)
         again = {"step": "", "fraction": 0.0, "eta_seconds": None, "cancel": False, "failure": []}
-        again |= {"submitter": submitter, "turn": lease.turn_of(self.store, submitter)}
+        again |= {"deaths": 0, "submitter": submitter}
+        again |= {"turn": lease.turn_of(self.store, submitter)}
         times = {"queued": now(), "started": None, "ended": None}
         values = {"name": spec.name, "options": options, "result": {}, **again, **times}
         if not self.store.move(job_id, ("checked", *ENDED), "queued", **values):

@@ -66,9 +66,9 @@ class Job(Base):
     `dataset` is what the check counted (see `result_types.DatasetSummary`), `findings` and
     `failure` are lists as `host.jobs.findings` writes them, `options` the spec's choices,
     `result` the pipeline's `result.json`. `cancel` is set while a running job is being
-    stopped. `owner` is the worker that runs the job, until `lease` unless it renews that.
-    `submitter` is who sent it, `turn` when it is whose (see `lease`). A job that is `kept` is
-    never cleaned away.
+    stopped. `deaths` counts its processes that were killed. `owner` is the worker that runs the
+    job, until `lease` unless it renews that. `submitter` is who sent it, `turn` when it is whose
+    (see `lease`). A job that is `kept` is never cleaned away.
     """
 
     __tablename__ = "jobs"
@@ -91,6 +91,7 @@ class Job(Base):
     result: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     owner: Mapped[str] = mapped_column(default="")
     lease: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
+    deaths: Mapped[int] = mapped_column(default=0)
     submitter: Mapped[str] = mapped_column(default="")
     turn: Mapped[int] = mapped_column(default=0)
     kept: Mapped[bool] = mapped_column(default=False)
