@@ -81,7 +81,7 @@ class Access:
         app.config["WTF_CSRF_CHECK_DEFAULT"] = False  # the guard asks for it, after the login
         self.csrf.init_app(app)
         app.before_request(self.guard)
-        app.context_processor(lambda: {"logged_in": "by" in session})
+        app.context_processor(lambda: {"logged_in": "by" in session, "exposed": self.exposed})
         app.register_blueprint(blueprint)
 
     def guard(self) -> BaseResponse | None:
