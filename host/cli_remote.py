@@ -50,9 +50,7 @@ def connect(terminal: Terminal) -> Remote:
     Raises:
         UserError: it cannot be used; see `Remote`.
     """
-    settings = config.load() if not terminal.host else None
-    here = f"http://{settings.host}:{settings.port}" if settings else ""
-    address = address_of(terminal.host or here)
+    address = address_of(terminal.host or _here(config.load()))
     remote = Remote(address, token_for(address), terminal.language)
     if remote.readable:
         terminal.findings([Finding("host_not_encrypted", severity="warning")])
@@ -222,6 +220,13 @@ def _told_where(terminal: Terminal, remote: Remote, job_id: str) -> Iterator[Non
             terminal.say(N_("The host goes on with the job: maixforge --host {host} status {job}"),
                          host=remote.address, job=job_id)  # fmt: skip
         raise
+
+
+def _here(settings: config.Settings) -> str:
+    """Return the address of the host with these settings, for a program on its computer."""
+    everywhere = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - only compared
+    name = everywhere.get(settings.host, settings.host).strip("[]")
+    return f"http://{f'[{name}]' if ':' in name else name}:{settings.port}"
 
 
 def _percent(row: Mapping[str, Any]) -> str:

@@ -1,8 +1,6 @@
 """`maixforge --host`: the commands against a host that really listens, trained by a fake child."""
 
 import json
-import os
-import stat
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -14,11 +12,12 @@ from host_help import dataset_zip, fake_command, running_host, wait_for
 
 from host import remote as room
 from host.cli import main
+from host.cli_remote import _here
 from host.config import Settings
 from host.errors import UserError
 from host.jobs import queue as queue_module
 from host.jobs.store import Store
-from host.remote import Remote, address_of, token_for
+from host.remote import Remote, address_of
 from host.web import events
 from host.web.credentials import Credentials
 
@@ -179,6 +178,26 @@ def test_download_and_status_without_host_ask_the_one_that_runs_here(
     monkeypatch.setenv("MAIXFORGE_PORT", str(settings.port))
     done = CliRunner().invoke(main, ["status", "nothing"])
     assert (done.exit_code, "job_missing" in done.output) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("host", "address"),
+    [("127.0.0.1", "http://127.0.0.1:8080"), ("0.0.0.0", "http://127.0.0.1:8080"),
+     ("::", "http://[::1]:8080"), ("::1", "http://[::1]:8080"), ("forge", "http://forge:8080")],
+)  # fmt: skip
+def test_where_the_host_of_this_computer_is(host, address):
+    assert _here(Settings(host=host)) == address
+
+
+def test_ctrl_c_leaves_the_job_to_the_host(run, shapes, tmp_path, monkeypatch):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("host.cli_remote.show", stop)
+    done = run("train", shapes, "-o", tmp_path / "out", code=1)
+    [job] = json.loads(run("jobs", "--json").stdout)["jobs"]
+    assert f"status {job['id']}" in done.output
+    wait_for(lambda: json.loads(run("jobs", "--json").stdout)["jobs"][0]["state"] == "done")
 
 
 def test_a_job_without_files_has_none_to_fetch(run, url, token, shapes, tmp_path):
@@ -346,56 +365,3 @@ def test_a_host_that_stays_away_is_given_up(url, token, shapes, monkeypatch):
     gone = Remote(f"http://127.0.0.1:{free_port()}", token)
     with pytest.raises(UserError, match="remote_unreachable"):
         list(gone.follow("x"))
-
-
-# --- the token -----------------------------------------------------------------------------------
-
-
-def test_the_file_of_tokens(tmp_path):
-    path = tmp_path / "tokens"
-    path.write_text("# mine\nhttp://10.0.0.5:8080/ mf_a\n\nhttps://forge.example mf_b\n")
-    path.chmod(0o600)
-    asked = {"MAIXFORGE_TOKEN_FILE": str(path)}
-    assert token_for("http://10.0.0.5:8080", asked) == "mf_a"
-    assert token_for("https://forge.example", asked) == "mf_b"
-    assert token_for("http://forge.example", asked) == ""  # it is meant for https only
-    assert token_for("http://forge.example", {**asked, "MAIXFORGE_TOKEN": "mf_c"}) == "mf_c"
-
-
-def test_the_usual_file(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
-    assert token_for("http://x", {}) == ""
-    (tmp_path / "maixforge").mkdir()
-    path = tmp_path / "maixforge" / "tokens"
-    path.write_text("http://x mf_a\n")
-    path.chmod(0o600)
-    assert token_for("http://x", {}) == "mf_a"
-
-
-@pytest.mark.skipif(os.name != "posix", reason="file modes are POSIX")
-def test_a_file_that_others_read_is_refused(tmp_path):
-    path = tmp_path / "tokens"
-    path.write_text("http://x mf_a\n")
-    path.chmod(0o640)
-    with pytest.raises(UserError, match="token_file_open") as caught:
-        token_for("http://x", {"MAIXFORGE_TOKEN_FILE": str(path)})
-    assert "mf_a" not in str(caught.value)
-    assert stat.S_IMODE(path.stat().st_mode) == 0o640
-
-
-@pytest.mark.parametrize("text", ["mf_a", "http://x mf_a mf_b", "x mf_a"])
-def test_a_file_of_another_shape_is_refused_without_showing_it(tmp_path, text):
-    path = tmp_path / "tokens"
-    path.write_text(text)
-    path.chmod(0o600)
-    with pytest.raises(UserError) as caught:
-        token_for("http://x", {"MAIXFORGE_TOKEN_FILE": str(path)})
-    assert caught.value.code in ("token_file_wrong", "remote_address_wrong")
-    assert "mf_a" not in str(caught.value)
-    with pytest.raises(UserError, match="token_file_wrong"):
-        token_for("http://x", {"MAIXFORGE_TOKEN_FILE": str(tmp_path / "none")})
-
-
-def test_no_option_takes_a_token():
-    for one in [main, *main.commands.values()]:
-        assert not [p for p in one.params if "--token" in p.opts or "--password" in p.opts]
