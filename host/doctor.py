@@ -1,6 +1,7 @@
 """Is everything in place? What `maixforge doctor` looks at, one `Check` a line.
 
-Nothing is changed and no port is opened.
+Nothing is changed and no serial port is opened; a mail server that is set is logged in to, no mail
+is sent.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from .deploy import card as cards
 from .deploy import firmware, package, seal, serial_port
 from .errors import Finding, UserError
 from .i18n import N_
+from .jobs import smtp
 from .kmodel import canmv
 
 PYTHONS = ((3, 11), (3, 12))
@@ -58,6 +60,7 @@ def checks(settings: Settings, card: Path | None = None) -> Iterator[Check]:
     yield _memory()
     yield from _firmware(settings.firmware)
     yield _nncase(settings.nncase_python)
+    yield _mail(settings)
     yield from _ports()
     if card is not None:
         yield from _card(card)
@@ -160,6 +163,18 @@ def _nncase(named: str) -> Check:
         severity = "error" if named else "note"  # only CanMV needs it
         return Check("", finding=Finding(found.code, found.path, severity, found.params))
     return Check(N_("nncase 1.9 for CanMV: {python}"), {"python": python})
+
+
+def _mail(settings: Settings) -> Check:
+    """Log in to the mail server, if one is set."""
+    if not settings.smtp_host:
+        return Check(N_("Mails: none are sent (MAIXFORGE_SMTP_HOST is not set)"))
+    try:
+        smtp.try_out(settings)
+    except UserError as error:
+        return Check("", finding=error.findings[0])
+    values = {"host": settings.smtp_host, "security": settings.smtp_security}
+    return Check(N_("Mails: {host} takes them ({security})"), values)
 
 
 def _ports() -> Iterator[Check]:

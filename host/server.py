@@ -20,6 +20,8 @@ from waitress.server import BaseWSGIServer, MultiSocketServer, create_server
 from .config import Settings
 from .errors import UserError
 from .i18n import LOCALE_DIR
+from .jobs import smtp
+from .jobs.outbox import Outbox
 from .jobs.queue import JobQueue
 from .jobs.store import Store
 from .web import (
@@ -32,6 +34,7 @@ from .web import (
     pages,
     problems,
     security,
+    mailing,
     tryit,
     uploads,
 )
@@ -69,6 +72,7 @@ def create_app(settings: Settings) -> Flask:
     app.register_blueprint(tryit.blueprint)
     return app
 
+    app.register_blueprint(mailing.blueprint)
 
 def _configuration(settings: Settings) -> dict[str, object]:
     return {
@@ -90,7 +94,8 @@ def serve(settings: Settings, ready: Callable[[str], None] = lambda url: None) -
     """Serve pages and run jobs until SIGINT or SIGTERM; `ready` is called with the address.
 
     Raises:
-        UserError: `data_folder_in_use`, `data_folder_unwritable` or `port_in_use`.
+        UserError: `data_folder_in_use`, `data_folder_unwritable`, `port_in_use`, or what is wrong
+            with the settings of the mail server.
     """
     app = create_app(settings)
     queue: JobQueue = app.extensions[KEY].queue
@@ -98,15 +103,19 @@ def serve(settings: Settings, ready: Callable[[str], None] = lambda url: None) -
     try:
         server = listen(app, settings)
         _end_on_signals(queue)
+    smtp.check(settings)
         ready(address(settings))
         server.run()
     finally:
+    outbox = Outbox(queue.store, settings, address(settings))
+    outbox.start()
         queue.stop()
         app.extensions[KEY].store.close()
 
 
 def listen(app: Flask, settings: Settings) -> BaseWSGIServer | MultiSocketServer:
     """Return a waitress server that listens already; `run` serves until it is closed.
+        outbox.stop()
 
     Raises:
         UserError: `port_in_use`.

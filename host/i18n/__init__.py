@@ -55,6 +55,7 @@ def catalogue() -> dict[str, Message]:
         jobs,
         keys,
         kmodel,
+        mail,
         sealing,
         trainer,
         trying,
@@ -63,8 +64,8 @@ def catalogue() -> dict[str, Message]:
 
     merged: dict[str, Message] = {}
     rooms = (
-        access, board, boxes, datasets, deploy, emulator, flashing, jobs, keys, kmodel, sealing,
-        trainer, trying, web,
+        access, board, boxes, datasets, deploy, emulator, flashing, jobs, keys, kmodel, mail,
+        sealing, trainer, trying, web,
     )  # fmt: skip
     for room in rooms:
         for code, message in room.MESSAGES.items():

@@ -13,7 +13,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from threading import Event as Flag
@@ -25,7 +25,7 @@ from sqlalchemy.exc import OperationalError
 
 from ..config import Settings
 from ..errors import UserError
-from . import events, lease, locks, outcome, room
+from . import events, lease, locks, outbox, outcome, room
 from .processes import stop_group
 from .spec import JobSpec
 from .store import ENDED, Job, Store, now
@@ -74,11 +74,16 @@ class JobQueue:
         self._lock: sqlite3.Connection | None = None
 
     def submit(
-        self, job_id: str, spec: JobSpec, options: dict[str, object], submitter: str = ""
+        self,
+        job_id: str,
+        spec: JobSpec,
+        options: dict[str, object],
+        submitter: str = "",
+        mail: Mapping[str, object] | None = None,
     ) -> None:
         """Write the spec and put the job in the queue. A job that ended may be sent again.
 
-        Submitters, whatever they are called, take turns.
+        Submitters, whatever they are called, take turns. `mail` is what `outbox.ordered` returns.
 
         Raises:
             UserError: `job_missing`, or `job_state_wrong` when it waits or runs already.
@@ -87,6 +92,7 @@ class JobQueue:
         again = {"step": "", "fraction": 0.0, "eta_seconds": None, "cancel": False, "failure": []}
         again |= {"deaths": 0, "submitter": submitter}
         again |= {"turn": lease.turn_of(self.store, submitter)}
+        again |= mail or outbox.ordered("", "")
         times = {"queued": now(), "started": None, "ended": None}
         values = {"name": spec.name, "options": options, "result": {}, **again, **times}
         if not self.store.move(job_id, ("checked", *ENDED), "queued", **values):

@@ -37,6 +37,8 @@ lacks, such as room on the disk, is there again; the others say what they say.""
 STATES: tuple[State, ...] = get_args(State)
 ENDED: tuple[State, ...] = ("done", "failed", "cancelled")
 UNENDED: tuple[State, ...] = ("queued", "running", "paused")
+MailState = Literal["", "waiting", "sending", "sent", "failed", "unsure"]
+"""waiting: for the job's end or for the next attempt; unsure: nobody knows whether it was sent."""
 BUSY_SECONDS = 30
 """How long a writer waits for another one before SQLite gives up."""
 
@@ -69,6 +71,8 @@ class Job(Base):
     stopped. `deaths` counts its processes that were killed. `owner` is the worker that runs the
     job, until `lease` unless it renews that. `submitter` is who sent it, `turn` when it is whose
     (see `lease`). A job that is `kept` is never cleaned away.
+    `mail` is the address that is told of the end, `mail_state` where that stands, `mail_next` when
+    it is tried again, `mail_info` its language, attempts and findings (see `outbox`).
     """
 
     __tablename__ = "jobs"
@@ -95,6 +99,10 @@ class Job(Base):
     submitter: Mapped[str] = mapped_column(default="")
     turn: Mapped[int] = mapped_column(default=0)
     kept: Mapped[bool] = mapped_column(default=False)
+    mail: Mapped[str] = mapped_column(default="")
+    mail_state: Mapped[MailState] = mapped_column(default="", index=True)
+    mail_next: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
+    mail_info: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
 
 
 def now() -> datetime:
@@ -159,6 +167,12 @@ class Store:
         query = select(Job).where(Job.state.in_(states)).order_by(Job.created.desc(), Job.id)
         with self._session() as session:
             return [*session.scalars(query)]
+
+    def mails(self, mail_state: MailState, states: Collection[State]) -> list[Job]:
+        """Return the jobs in one of `states` whose mails are in `mail_state`, oldest first."""
+        query = select(Job).where(Job.mail_state == mail_state, Job.state.in_(states))
+        with self._session() as session:
+            return [*session.scalars(query.order_by(Job.ended, Job.id))]
 
     def waiting(self) -> list[Job]:
         """Return the queued jobs, the next one first."""

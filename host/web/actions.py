@@ -47,7 +47,7 @@ def start(job_id: str) -> Job:
     if wrong:
         raise UserError.of(wrong)
     form = JobForm(job.dataset.get("task", "classify"))
-    here.queue.submit(job_id, form.spec(job.name), form.options(), submitter())
+    here.queue.submit(job_id, form.spec(job.name), form.options(), submitter(), form.mail_order())
     return here.store.get(job_id)
 
 

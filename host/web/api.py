@@ -9,7 +9,7 @@ from flask import Blueprint, Response, current_app, jsonify, request
 from .. import __version__
 from ..jobs import expect, findings
 from ..jobs.store import Job
-from . import actions, events, openapi, problems
+from . import actions, events, mailing, openapi, problems
 from .access import upload
 from .openapi import BYTES, TEXT, answer, describe, many, ref
 from .state import host
@@ -26,6 +26,7 @@ _OPTIONS = {
         **dict.fromkeys(("name", "preset", "fit", "backbone", "firmware", "seal"), TEXT),
         "seed": {"type": "integer", "minimum": 0, "maximum": 2**31 - 1},
         "machine_code": {**TEXT, "writeOnly": True},
+        "mail": {**TEXT, "writeOnly": True, "description": "Address to tell of the end."},
         "canmv": {"type": "boolean"},
         "size": {**TEXT, "examples": ["240x240"]},
         "stride": TEXT,
@@ -83,8 +84,8 @@ def start(job_id: str) -> tuple[Response, int]:
     """Put a job in the queue; every option may be missing.
 
     They are name, preset, fit, backbone, firmware, seed, seal (the name of a board whose key is
-    here) and machine_code (of a new one), of a classifier also canmv, of a detector size (such as
-    240x240) and stride.
+    here), machine_code (of a new one) and mail (an address to tell of the end), of a classifier
+    also canmv, of a detector size (such as 240x240) and stride.
     """
     return jsonify(ok=True, **as_dict(actions.start(job_id))), 202
 
@@ -138,4 +139,5 @@ def as_dict(job: Job) -> dict[str, Any]:
         "files": actions.files(job),
         "findings": problems.as_dicts(findings.from_json(job.findings)),
         "failure": problems.as_dicts(findings.from_json(job.failure)),
+        "mail": mailing.shown(job),
     }

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from inspect import getdoc
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from apispec import APISpec
 from flask import Flask
@@ -18,7 +18,7 @@ from werkzeug.routing import Rule
 
 from .. import __version__
 from ..jobs.events import STEPS
-from ..jobs.store import STATES
+from ..jobs.store import STATES, MailState
 
 Schema = Mapping[str, Any]
 """A JSON Schema, as OpenAPI 3.1 takes it."""
@@ -66,6 +66,17 @@ _FINDING = {
     "needed": TEXT,
     "fix": {**TEXT, "description": "What to do next."},
 }
+MAIL: Schema = {
+    "type": ["object", "null"],
+    "description": "The mail that tells of the job's end, when one was asked for.",
+    "properties": {
+        "to": {**TEXT, "description": "Its address, but for most of the name."},
+        "state": {"type": "string", "enum": [one for one in get_args(MailState) if one]},
+        "next": _TIME,
+        "findings": many(ref("Finding")),
+    },
+    "required": ["to", "state", "next", "findings"],
+}
 _JOB = {
     "id": TEXT,
     "name": TEXT,
@@ -89,6 +100,7 @@ _JOB = {
     "files": {**many(TEXT), "description": "What can be downloaded now."},
     "findings": many(ref("Finding")),
     "failure": many(ref("Finding")),
+    "mail": MAIL,
 }
 SCHEMAS: Mapping[str, Schema] = {
     "Finding": closed(**_FINDING),
