@@ -31,10 +31,10 @@ from .web import (
     data,
     events,
     language,
+    mailing,
     pages,
     problems,
     security,
-    mailing,
     tryit,
     uploads,
 )
@@ -69,10 +69,10 @@ def create_app(settings: Settings) -> Flask:
     app.register_blueprint(api.blueprint)
     app.register_blueprint(collector.blueprint)
     app.register_blueprint(data.blueprint)
+    app.register_blueprint(mailing.blueprint)
     app.register_blueprint(tryit.blueprint)
     return app
 
-    app.register_blueprint(mailing.blueprint)
 
 def _configuration(settings: Settings) -> dict[str, object]:
     return {
@@ -97,25 +97,25 @@ def serve(settings: Settings, ready: Callable[[str], None] = lambda url: None) -
         UserError: `data_folder_in_use`, `data_folder_unwritable`, `port_in_use`, or what is wrong
             with the settings of the mail server.
     """
+    smtp.check(settings)
     app = create_app(settings)
     queue: JobQueue = app.extensions[KEY].queue
     queue.start()
+    outbox = Outbox(queue.store, settings, address(settings))
+    outbox.start()
     try:
         server = listen(app, settings)
         _end_on_signals(queue)
-    smtp.check(settings)
         ready(address(settings))
         server.run()
     finally:
-    outbox = Outbox(queue.store, settings, address(settings))
-    outbox.start()
+        outbox.stop()
         queue.stop()
         app.extensions[KEY].store.close()
 
 
 def listen(app: Flask, settings: Settings) -> BaseWSGIServer | MultiSocketServer:
     """Return a waitress server that listens already; `run` serves until it is closed.
-        outbox.stop()
 
     Raises:
         UserError: `port_in_use`.
