@@ -19,6 +19,7 @@ from .cli_data import convert
 from .cli_flash import doctor, encrypt_option, flash, fuse_key_of
 from .cli_keys import keygen, keys
 from .cli_kmodel import kmodel
+from .cli_project import export_job, import_job
 from .cli_remote import download, list_jobs, refuse_elsewhere, remote_option, status, train_there
 from .cli_show import say_sealed, show, summary
 from .cli_sim import sim
@@ -214,6 +215,8 @@ main.add_command(doctor)
 main.add_command(sim)
 main.add_command(keygen)
 main.add_command(keys)
+main.add_command(export_job)
+main.add_command(import_job)
 main.add_command(password)
 main.add_command(token)
 main.add_command(status)

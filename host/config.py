@@ -138,6 +138,18 @@ class Settings:
         default=2000, metadata=_about("More boxes than this give a warning.", "boxes", 1)
     )
 
+    keep_days: int = field(
+        default=0,
+        metadata=_about("Jobs that ended so long ago are deleted; 0: never.", "days", 0),
+    )
+    keep_jobs: int = field(
+        default=0,
+        metadata=_about("Of more jobs the oldest are deleted; 0: none is.", "jobs", 0),
+    )
+    keep_bytes: int = field(
+        default=0,
+        metadata=_about("When all jobs take more, the oldest are deleted; 0: none.", "bytes", 0),
+    )
     smtp_host: str = field(
         default="", metadata=_about("Mail server that takes our mails; empty: none are sent.")
     )

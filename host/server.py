@@ -30,6 +30,7 @@ from .web import (
     collector,
     data,
     events,
+    keeping,
     language,
     mailing,
     pages,
@@ -71,6 +72,7 @@ def create_app(settings: Settings) -> Flask:
     app.register_blueprint(data.blueprint)
     app.register_blueprint(mailing.blueprint)
     app.register_blueprint(tryit.blueprint)
+    app.register_blueprint(keeping.blueprint)
     return app
 
 

@@ -25,7 +25,7 @@ from sqlalchemy.exc import OperationalError
 
 from ..config import Settings
 from ..errors import UserError
-from . import events, lease, locks, outbox, outcome, room
+from . import events, lease, locks, outbox, outcome, retention, room
 from .processes import stop_group
 from .spec import JobSpec
 from .store import ENDED, Job, Store, now
@@ -35,6 +35,8 @@ POLL_SECONDS = 0.25
 """How often a running job's events and its cancel mark are looked at."""
 KEEP_SECONDS = 2.0
 """How often it is looked whether jobs can go on: those that rest, those whose worker is gone."""
+CLEAN_SECONDS = 600.0
+"""How often it is looked whether jobs are too old."""
 GRACE_SECONDS = 5.0
 """How long a child has to end by itself before it is killed."""
 MIRRORED = ("step", "fraction", "eta_seconds")
@@ -242,11 +244,15 @@ class JobQueue:
                 return  # the next start finds the job running and puts it back
 
     def _keep(self) -> None:
-        """Let jobs wait again that can go on, and wake the worker for what waits."""
+        """Let jobs wait again that can go on, wake the worker for what waits, clean old ones."""
+        clean = 0.0
         while not self._stopping.wait(KEEP_SECONDS):
             try:
                 lease.expire(self.store)
                 outcome.resume(self.store)
+                if time.monotonic() > clean:
+                    clean = time.monotonic() + CLEAN_SECONDS
+                    retention.clean(self.store, self._settings)
                 if self.store.waiting() and not self._huey.pending_count():
                     self._wake()
             except (OperationalError, OSError):

@@ -8,7 +8,7 @@ from pathlib import Path
 from flask import Response, send_file
 
 from ..errors import UserError
-from ..jobs import findings, submit
+from ..jobs import findings, project, submit
 from ..jobs.store import Job
 from .forms import JobForm
 from .state import host
@@ -31,6 +31,8 @@ def receive() -> Job:
     here = host()
     with submit.arriving(here.store) as (job_id, folder):
         name = store_upload(folder)
+        if project.is_project(folder / submit.UPLOAD):
+            return project.receive(here.store, here.settings, job_id)
         return submit.check(here.store, here.settings, job_id, name)
 
 

@@ -99,6 +99,12 @@ MESSAGES: dict[str, Message] = {
         needed=N_("a folder that you may write to"),
         fix=N_("Set MAIXFORGE_DATA to a folder of your own."),
     ),
+    "project_damaged": Message(
+        what=N_("This zip is not a project of MaixForge that can be read."),
+        found="{reason}",
+        needed=N_("a zip that maixforge export or a job's page has written"),
+        fix=N_("Export the project again. A zip of pictures is not imported but uploaded."),
+    ),
     "disk_room": Message(
         what=N_("There is too little room on the disk, so the job rests; nothing is lost."),
         found=N_("{free} MB are free where the jobs are"),
