@@ -54,7 +54,7 @@ class Received:
 class Picture:
     """One picture as edited. `number` is its place among the received ones, for ever.
 
-    `group` is equal for near duplicates, -1 for a picture that has none.
+    `group` is equal for near duplicates: the number of the first of them. Others have -1.
     """
 
     number: int
@@ -104,6 +104,17 @@ class Gallery:
         """Return the pictures with a mark; near duplicates together."""
         found = [one for one in self.pictures if one.mark == mark]
         return tuple(sorted(found, key=lambda one: one.group) if mark == "near" else found)
+
+
+def changed(before: Gallery, after: Gallery) -> list[int]:
+    """Return the numbers of the pictures that are not the same in both, gone and new ones too."""
+    old, new = ({one.number: one for one in each.pictures} for each in (before, after))
+    names = before.edited.labels == after.edited.labels  # else boxes may mean other labels
+    return sorted(
+        number
+        for number in old.keys() | new.keys()
+        if old.get(number) != new.get(number) or not (names or not new[number].sample.boxes)
+    )
 
 
 def look(source: Path, folder: Path, limits: Limits, rules: Rules) -> Received:
@@ -199,7 +210,7 @@ def _gallery(
     places = {one.sample.path: place for place, one in enumerate(received.seen)}
     seen = [_with(received.seen[places[one.path]], one) for one in edited.samples]
     checked = checks.judge(edited, seen, rules)
-    groups = {one.path: one.group for one in checked.samples}
+    groups = _groups(checked, places)
     torn = _torn([one for one in seen if one.sample.path in groups])
     pictures = tuple(
         Picture(
@@ -213,6 +224,12 @@ def _gallery(
         for one in seen
     )
     return Gallery(received, history, edited, checked, pictures)
+
+
+def _groups(checked: Dataset, places: dict[str, int]) -> dict[str, int]:
+    """Return the group of each picture that is in: the number of the group's first, or -1."""
+    first: dict[int, int] = {-1: -1}
+    return {one.path: first.setdefault(one.group, places[one.path]) for one in checked.samples}
 
 
 def _with(seen: Seen, sample: Sample) -> Seen:

@@ -91,12 +91,13 @@ def one_picture(job_id: str, number: int) -> Response:
 
 
 @blueprint.post("/api/jobs/<job_id>/pictures/edits")
-@describe(answer(**_STATE), body=_EDIT, kinds=("application/json",))
+@describe(answer(changed=many(_NUMBER), **_STATE), body=_EDIT, kinds=("application/json",))
 def edit(job_id: str) -> Response:
     """Edit the data of a job that neither waits nor runs; it is on the disk when this answers.
 
     `move` (pictures, label), `delete` (pictures), `boxes` (pictures: one, boxes), `rename` (label,
-    to), `undo`, `redo`. What was received stays as it is; the check is done again.
+    to), `undo`, `redo`. What was received stays as it is; the check is done again. `changed` are
+    the pictures that are gone, back or not as before, also in what is odd about them.
     """
     if (request.content_length or 0) > BODY_BYTES:
         raise UserError("edit_unreadable", reason=f"> {BODY_BYTES} bytes")
@@ -107,8 +108,9 @@ def edit(job_id: str) -> Response:
         if len(numbers) != len(value["pictures"]):
             raise UserError("edit_unreadable", reason="pictures: numbers")
         value |= {"pictures": list(shown.paths(numbers))}
-    changed = _change(job, shown, edits.parse(value))
-    return jsonify(ok=True, **_state(job, changed))
+    edited = _change(job, shown, edits.parse(value))
+    changed = gallery.changed(shown, edited)
+    return jsonify(ok=True, changed=changed, **_state(job, edited))
 
 
 @blueprint.get("/api/jobs/<job_id>/pictures/<int:number>/<size>.jpg")
@@ -125,10 +127,15 @@ def preview(job_id: str, number: int, size: str) -> Response:
 
 @blueprint.get("/jobs/<job_id>/data")
 def page(job_id: str) -> str:
-    """Show the pictures of a job by class."""
+    """Show the pictures of a job by class; with `only` (numbers) no others."""
     job, shown = _open(job_id)
     label, mark = _filter()
     found, part = _filtered(shown, label, mark), _page()
+    if "only" in request.args:
+        only = set(request.args["only"].split(","))
+        listed, part = [one for one in found if str(one.number) in only], slice(0, COUNT_MAX)
+    else:
+        listed = found[part]
     return render_template(
         "job_data.html",
         job=job,
@@ -137,7 +144,7 @@ def page(job_id: str) -> str:
         label=label,
         mark=mark,
         total=len(found),
-        pictures=found[part],
+        pictures=listed,
         after=part.start,
         next=part.stop if part.stop < len(found) else None,
         tabs=_tabs(shown),
@@ -226,9 +233,9 @@ def _change(job: Job, shown: Gallery, step: edits.Step) -> Gallery:
     if job.state not in EDITABLE:
         raise UserError("job_state_wrong", job.id, state=job.state, needed="checked")
     edits.add(here.store.folder(job.id), shown.received.dataset, step)
-    changed = _open(job.id)[1]
-    submit.record(here.store, job.id, changed.checked)
-    return changed
+    edited = _open(job.id)[1]
+    submit.record(here.store, job.id, edited.checked)
+    return edited
 
 
 def _state(job: Job, shown: Gallery) -> dict[str, Any]:

@@ -63,6 +63,16 @@ def test_the_check_after_an_edit_is_the_check_of_the_edited_data(folder):
     assert marks(shown(folder))["circle/same.jpg"] == "torn"
 
 
+def test_what_an_edit_changed_is_known_by_its_marks_too(folder):
+    before = shown(folder)
+    known = {one.sample.path: one.number for one in before.pictures}
+    near = [one for one in before.marked("near") if one.group == known["circle/005.jpg"]]
+    assert {one.sample.path for one in near} == {"circle/005.jpg", "circle/near.jpg"}
+    edits.add(folder, before.received.dataset, Edit("delete", ("circle/near.jpg",)))
+    assert gallery.changed(before, shown(folder)) == sorted(one.number for one in near)
+    assert gallery.changed(before, before) == []
+
+
 def test_boxes_are_edited_in_what_is_checked(tmp_path):
     (tmp_path / "upload.zip").write_bytes(box_zip(24))
     first = shown(tmp_path).pictures[0]

@@ -64,6 +64,7 @@ def test_an_edit_is_saved_checked_and_undone(client, here, job_id, edit, numbers
     assert answer["findings"][0]["code"] == "class_too_small"
     assert here.store.get(job_id).dataset["counts"]["circle"] == 39
     assert "disabled" in client.get(f"/jobs/{job_id}").text
+    assert answer["changed"] == sorted(some)
     assert edit(job_id, edit="undo").json["counts"]["circle"] == 42
     assert edit(job_id, edit="redo").json["counts"]["circle"] == 39
     journal = here.store.folder(job_id) / edits.NAME
@@ -139,6 +140,14 @@ def test_a_preview_is_a_jpeg_of_ours_that_may_be_kept(client, job_id, numbers):
         assert client.get(f"/api/jobs/{job_id}/pictures/{other}").status_code == 404
     broken = numbers(job_id)["square/cut.jpg"]
     assert client.get(f"/api/jobs/{job_id}/pictures/{broken}/small.jpg").status_code == 422
+
+
+def test_the_page_can_be_asked_for_some_pictures_only(client, job_id, numbers):
+    some = list(numbers(job_id, label="square").values())[:2]
+    asked = ",".join(map(str, [*some, 0, 9999]))
+    page = client.get(f"/jobs/{job_id}/data?label=square&only={asked}").text
+    assert page.count('class="picture"') == 2
+    assert client.get(f"/jobs/{job_id}/data?only=x").text.count('class="picture"') == 0
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])

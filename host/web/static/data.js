@@ -5,6 +5,7 @@ import { text } from "./texts.js";
 
 const STEP = 200;
 const COUNT_MAX = 2000;
+const PATCH_MAX = 500;  // of more changed pictures the whole grid comes anew
 let last = null;  // the card from which Shift chooses on
 
 const shelf = () => document.getElementById("shelf");
@@ -37,7 +38,7 @@ function chooseTo(card, on) {
 
 /** Only one card is in the tab order; arrow keys go to the others. */
 function enter(card, focus = true) {
-  for (const one of document.querySelectorAll("#grid .pick")) one.tabIndex = -1;
+  for (const one of document.querySelectorAll("#grid .pick:not([tabindex='-1'])")) one.tabIndex = -1;
   if (!card) return;
   box(card).tabIndex = 0;
   if (focus) {
@@ -56,6 +57,34 @@ function neighbour(card, key) {
   return all[here + steps[key]];
 }
 
+/** Take over the changed cards and what is around the grid; false: the whole grid is needed. */
+async function patch(changed, focused) {
+  if (changed.length > PATCH_MAX || location.search.includes("mark=")) return false;
+  const url = new URL(location.href);
+  url.searchParams.set("only", changed.join(","));
+  const page = await load(url);
+  const old = new Map(cards().map((card) => [card.dataset.number, card]));
+  const fresh = new Map([...page.querySelectorAll("#grid .picture")].map((card) => [card.dataset.number, card]));
+  if (!document.getElementById("grid") || [...fresh.keys()].some((number) => !old.has(number))) return false;
+  for (const number of changed.map(String)) {
+    if (fresh.has(number)) old.get(number).replaceWith(fresh.get(number));
+    else old.get(number)?.remove();
+  }
+  for (const part of ["#verdict", ".tabs", ".tools"]) {
+    document.querySelector(part).replaceWith(page.querySelector(part));
+  }
+  settle(focused);
+  return true;
+}
+
+/** After a change nothing is chosen, and the keys go on where they were. */
+function settle(focused) {
+  last = null;
+  const all = cards();
+  for (const card of all) if (box(card).checked) choose(card, false);
+  enter(all.find((card) => card.dataset.number === focused) ?? all[0], Boolean(focused));
+}
+
 /** Take what the host shows now; cards that did not change stay, so that nothing flickers. */
 async function refresh(focused) {
   const url = new URL(location.href);
@@ -71,9 +100,7 @@ async function refresh(focused) {
     }
   }
   shelf().replaceWith(page.getElementById("shelf"));
-  last = null;
-  const all = cards();
-  enter(all.find((card) => card.dataset.number === focused) ?? all[0], Boolean(focused));
+  settle(focused);
   watch();
 }
 
@@ -91,8 +118,9 @@ async function act(edit, gone, message) {
   for (const card of gone) card.hidden = true;
   say(text("saving"));
   const answer = await send(shelf().dataset.api, edit);
+  const focused = here < 0 ? "" : after?.dataset.number;
   try {
-    await refresh(here < 0 ? "" : after?.dataset.number);
+    if (!answer.ok || !(await patch(answer.changed, focused))) await refresh(focused);
     say(answer.ok ? message : problem(answer));
   } catch {
     for (const card of gone) card.hidden = false;
