@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from hmac import compare_digest
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from werkzeug.security import check_password_hash, generate_password_hash
@@ -155,6 +156,7 @@ class LoggedOut:
     def __init__(self, data: Path, seconds: float) -> None:
         self._path = data / LOGGED_OUT
         self._seconds = seconds
+        self._one = Lock()
         self._until: dict[str, float] = {}
         try:
             self._until = {str(k): float(v) for k, v in json.loads(self._path.read_bytes()).items()}
@@ -169,9 +171,10 @@ class LoggedOut:
     def add(self, session_id: str) -> None:
         """End a session for good."""
         now = time.time()
-        kept = {key: until for key, until in self._until.items() if until > now}
-        self._until = {**kept, _sha256(session_id): now + self._seconds}
-        atomic_write(self._path, _json(self._until), mode=0o600)
+        with self._one:
+            kept = {key: until for key, until in self._until.items() if until > now}
+            self._until = {**kept, _sha256(session_id): now + self._seconds}
+            atomic_write(self._path, _json(self._until), mode=0o600)
 
 
 def _sha256(text: str) -> str:

@@ -151,7 +151,7 @@ MESSAGES: dict[str, Message] = {
     "token_file_wrong": Message(
         what=N_("The file of tokens cannot be read."),
         found="{path}",
-        needed=N_("lines such as: http://10.0.0.5:8080 mf_..."),
+        needed=N_("lines such as: http://10.0.0.5:8080 TOKEN"),
         fix=N_("Correct it, or put the token into the variable MAIXFORGE_TOKEN."),
     ),
 }
