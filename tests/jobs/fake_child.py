@@ -1,5 +1,5 @@
 """Stands in for `host.jobs.child` in tests: quick, no training. The job's name chooses what it
-does: slow, crash, killed, refuse, garbage; anything else ends well."""
+does: slow, crash, killed, refuse, garbage, full; anything else ends well."""
 
 import json
 import os
@@ -16,6 +16,7 @@ LABELS = ("circle", "square", "triangle")
 def main(folder: Path) -> int:
     spec = json.loads((folder / "spec.json").read_text("utf-8"))
     acts = {"slow": slow, "crash": crash, "killed": killed, "refuse": refuse, "garbage": garbage}
+    acts["full"] = full
     act = acts.get(spec["name"], succeed)
     return act(folder, spec)
 
@@ -52,6 +53,15 @@ def refuse(folder: Path, _spec) -> int:
     failure[0]["params"] = {"value": "x", "needed": "a number"}
     (folder / "failure.json").write_text(json.dumps(failure))
     return 1
+
+
+def full(folder: Path, _spec) -> int:
+    """The first run finds the disk full, and cannot even say so; the second ends well."""
+    if not (folder / "tried").exists():
+        (folder / "tried").touch()
+        return 75
+    (folder / "result.json").write_text("{}")
+    return 0
 
 
 def garbage(folder: Path, _spec) -> int:
