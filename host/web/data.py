@@ -129,6 +129,10 @@ def preview(job_id: str, number: int, size: str) -> Response:
 def page(job_id: str) -> str:
     """Show the pictures of a job by class; with `only` (numbers) no others."""
     job, shown = _open(job_id)
+    if job.state in EDITABLE and job.dataset != submit.summary(shown.checked):
+        # The host was stopped after an edit was on the disk and before the row knew.
+        submit.record(host().store, job_id, shown.checked)
+        job = host().store.get(job_id)
     label, mark = _filter()
     found, part = _filtered(shown, label, mark), _page()
     if "only" in request.args:

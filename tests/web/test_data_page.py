@@ -71,6 +71,15 @@ def test_an_edit_is_saved_checked_and_undone(client, here, job_id, edit, numbers
     assert len(journal.read_text().splitlines()) == 3
 
 
+def test_an_edit_that_the_row_did_not_hear_of_is_told_on_the_page(client, here, job_id):
+    """The host was killed between the journal and the row."""
+    with (here.store.folder(job_id) / edits.NAME).open("wb") as file:
+        file.write(b'{"edit": "rename", "label": "circle", "to": "ring"}\n{"edit": "undo"')
+    assert "circle" in here.store.get(job_id).dataset["counts"]
+    assert "?label=ring" in client.get(f"/jobs/{job_id}/data").text
+    assert here.store.get(job_id).dataset["counts"] == {"ring": 42, "square": 42, "triangle": 42}
+
+
 def test_data_that_were_spoiled_are_not_trained(post, job_id, edit, numbers):
     some = list(numbers(job_id, label="circle").values())[:5]
     edit(job_id, edit="delete", pictures=some)
