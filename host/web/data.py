@@ -162,6 +162,7 @@ def boxes(job_id: str, number: int) -> str:
     one = shown.picture(number)
     found = _filtered(shown, *_filter())
     place = found.index(one) if one in found else -1
+    before, after = _neighbours(found, one)
     return render_template(
         "job_boxes.html",
         job=job,
@@ -170,8 +171,8 @@ def boxes(job_id: str, number: int) -> str:
         picture=one,
         data=picture_dict(shown, one),
         query=dict(request.args),
-        before=found[place - 1].number if place > 0 else None,
-        next=found[place + 1].number if 0 <= place < len(found) - 1 else None,
+        before=before,
+        next=after,
         place=place + 1,
         total=len(found),
     )
@@ -279,6 +280,16 @@ def _filtered(shown: Gallery, label: str, mark: str) -> tuple[Picture, ...]:
         places = {name: place for place, name in enumerate(shown.edited.labels)}
         found = tuple(one for one in found if places.get(label, -1) in _labels(one.sample))
     return found
+
+
+def _neighbours(found: tuple[Picture, ...], one: Picture) -> tuple[int | None, int | None]:
+    """Return the numbers before and after a picture, also when an edit took it out of `found`."""
+    numbers = [other.number for other in found]
+    if one.number not in numbers:
+        numbers = sorted([*numbers, one.number])
+    place = numbers.index(one.number)
+    before = numbers[place - 1] if place else None
+    return before, numbers[place + 1] if place + 1 < len(numbers) else None
 
 
 def _labels(sample: Sample) -> set[int | None]:

@@ -225,6 +225,17 @@ def test_the_box_page_shows_the_picture_its_boxes_and_its_neighbours(client, box
     assert client.get(f"/jobs/{boxed}/data/9999").status_code == 404
 
 
+def test_a_picture_that_left_its_filter_still_has_a_next_one(client, boxed, edit, numbers):
+    known = list(numbers(boxed).values())
+    for number in known[:3]:
+        edit(boxed, edit="boxes", pictures=[number], boxes=[])
+    new = [{"label": "circle", "left": 1, "top": 2, "right": 50, "bottom": 60}]
+    edit(boxed, edit="boxes", pictures=[known[1]], boxes=new)
+    page = client.get(f"/jobs/{boxed}/data/{known[1]}?mark=negative").text
+    for number in (known[0], known[2]):
+        assert f"/data/{number}?mark=negative" in page
+
+
 def test_a_job_that_is_not_there(client):
     for path in ("/jobs/none/data", "/jobs/none/data/1", "/api/jobs/none/pictures"):
         assert client.get(path).status_code == 404
