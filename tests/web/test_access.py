@@ -213,9 +213,14 @@ def test_the_login_form_needs_its_token(shut):
 
 def test_behind_https_cookies_are_secure(make, credentials):
     credentials.set_password(PASSWORD)
-    answer = make(https=True).test_client().get("/login", base_url="https://localhost")
+    client, place = make(https=True).test_client(), {"base_url": "https://localhost"}
+    answer = client.get("/login", **place)
     assert "Secure" in answer.headers["Set-Cookie"]
     assert "max-age" in answer.headers["Strict-Transport-Security"]
+    form = {"password": PASSWORD, "csrf_token": re.search(r'token" value="([^"]+)', answer.text)[1]}
+    referer = {"Referer": "https://localhost/login"}
+    assert client.post("/login", data=form, headers=referer, **place).status_code == 303
+    assert client.get("/", **place).status_code == 200
 
 
 @pytest.mark.parametrize(("language", "text"), [("en", "not the password"), ("zh", "密码不对")])
