@@ -28,8 +28,10 @@ from .web import (
     access,
     api,
     collector,
+    compare,
     data,
     events,
+    judged,
     keeping,
     language,
     mailing,
@@ -73,6 +75,8 @@ def create_app(settings: Settings) -> Flask:
     app.register_blueprint(mailing.blueprint)
     app.register_blueprint(tryit.blueprint)
     app.register_blueprint(keeping.blueprint)
+    app.register_blueprint(judged.blueprint)
+    app.register_blueprint(compare.blueprint)
     return app
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from ..errors import Finding, UserError
 from ..files import atomic_write
 from . import child, events, findings, pictures, room
+from .result_types import TUNED
 from .spec import JobSpec
 from .store import ENDED, Job, State, Store, now
 
@@ -33,8 +34,9 @@ def write_spec(folder: Path, job: Job, spec: JobSpec) -> None:
 
 
 def clear(folder: Path) -> None:
-    """Remove how an earlier run ended, and the thumbnails of its worst pictures."""
-    shutil.rmtree(folder / pictures.FOLDER, ignore_errors=True)
+    """Remove how an earlier run ended, its thumbnails, and what was packed anew since."""
+    for name in (pictures.FOLDER, TUNED):
+        shutil.rmtree(folder / name, ignore_errors=True)
     for name in (child.RESULT, child.FAILURE):
         (folder / name).unlink(missing_ok=True)
 

@@ -38,7 +38,7 @@ def worst(result: dict[str, Any]) -> Sequence[dict[str, Any]]:
 
 
 def worst_thumbnail(folder: Path, result: dict[str, Any], number: int) -> bytes:
-    """Return the `number`th worst picture as a small JPEG; it is made once.
+    """Return the `number`th worst picture as a small JPEG of ours; it is made once.
 
     A classifier's has 192 pixels a side. A detector's is the network's input, magnified, with the
     true boxes in white and those that were found in the colour of what is wrong with them.
@@ -46,24 +46,39 @@ def worst_thumbnail(folder: Path, result: dict[str, Any], number: int) -> bytes:
     Raises:
         UserError: `picture_missing` when there is no such picture.
     """
-    made = folder / FOLDER / f"{number}.jpg"
+    return thumbnail(folder, result, worst(result), number, f"{number}.jpg")
+
+
+def thumbnail(
+    folder: Path,
+    result: dict[str, Any],
+    entries: Sequence[Mapping[str, Any]],
+    number: int,
+    name: str,
+) -> bytes:
+    """Return the picture of `entries[number]` as `worst_thumbnail` does; `name` is its file's.
+
+    Raises:
+        UserError: `picture_missing` when there is no such picture.
+    """
+    if not 0 <= number < len(entries):
+        raise UserError("picture_missing", str(number))
+    made = folder / FOLDER / name
     if not made.exists():
         made.parent.mkdir(exist_ok=True)
-        path = _source(folder, result, number)
-        image = _with_boxes(path, result, number) if "nms" in result else _small(path)
+        entry = entries[number]
+        path = _source(folder, result, entry["path"])
+        image = _with_boxes(path, result, entry) if "nms" in result else _small(path)
         atomic_write(made, jpeg(image))
     return made.read_bytes()
 
 
-def _source(folder: Path, result: dict[str, Any], number: int) -> Path:
-    entries = worst(result)
-    if not 0 <= number < len(entries):
-        raise UserError("picture_missing", str(number))
+def _source(folder: Path, result: dict[str, Any], name: str) -> Path:
     root = (folder / result["report"].get("pictures", "dataset")).resolve()
-    path = (root / entries[number]["path"]).resolve()
+    path = (root / name).resolve()
     # The paths come from our own child, but their names come from the upload.
     if not (path.is_relative_to(root) and root.is_relative_to(folder) and path.is_file()):
-        raise UserError("picture_missing", entries[number]["path"])
+        raise UserError("picture_missing", name)
     return path
 
 
@@ -71,12 +86,11 @@ def _small(path: Path) -> Image.Image:
     return Image.fromarray(load_image(path, (SIDE, SIDE), "letterbox"))
 
 
-def _with_boxes(path: Path, result: dict[str, Any], number: int) -> Image.Image:
+def _with_boxes(path: Path, result: dict[str, Any], entry: Mapping[str, Any]) -> Image.Image:
     width, height = result["input"]
     scale = BOXES_SIDE / max(width, height)
     size = round(width * scale), round(height * scale)
     image = Image.fromarray(load_image(path, size, result["fit"]))
-    entry = worst(result)[number]
     draw_boxes(image, [(box, (255, 255, 255), "") for box in entry["truth"]])
     draw_boxes(
         image,

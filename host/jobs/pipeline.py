@@ -24,7 +24,7 @@ from ..kmodel.sqnr import layer_errors
 from ..trainer import runtime
 from ..trainer.model import load
 from ..trainer.pictures import read_pictures
-from . import canmv, classify, detect, room, sealing
+from . import canmv, classify, detect, judgements, room, sealing
 from .dataset_json import from_json, to_json
 from .model_file import layer_rows
 from .pictures import LAYERS, REPORT
@@ -229,15 +229,16 @@ def _evaluate(task: Task, job: Run, model: FloatModel) -> tuple[dict[str, Any], 
     """Judge both models and draw the report; return the figures and what boot.py is given."""
     answers = answer(job, model, (job.folder / package.KMODEL).read_bytes())
     verdict = task.judge(job, model, answers)
-    drawings = task.pictures(job, model, verdict.reports)
-    for name, png in drawings.items():
-        atomic_write(job.folder / REPORT / name, png)
+    files = {judgements.NAME: judgements.to_json(verdict.reports)}
+    files |= task.pictures(job, model, verdict.reports)
+    for name, data in files.items():
+        atomic_write(job.folder / REPORT / name, data)
     value = {
         "result": _result(task, job, verdict.reports, model),
         "board": asdict(verdict.board),
         "anchors": model.card.anchors,
     }
-    return value, [f"{REPORT}/{name}" for name in drawings]
+    return value, [f"{REPORT}/{name}" for name in files]
 
 
 def _result(task: Task, job: Run, reports: Reports, model: FloatModel) -> dict[str, Any]:

@@ -6,6 +6,8 @@ from typing import Any, NotRequired, TypedDict
 
 PACKAGE = "package"
 """The folder of a job's package (see `host.deploy.package`), inside of the job's."""
+TUNED = "tuned"
+"""Where packages with other values lie (see `retune`), inside of the job's folder."""
 
 
 class DatasetSummary(TypedDict):

@@ -17,13 +17,10 @@ from ..deploy import firmware, kfpkg, package, sdcard
 from ..errors import UserError
 from ..files import sync_folder
 from .child import SPEC
-from .result_types import PACKAGE
+from .result_types import PACKAGE, TUNED
 from .spec import JobSpec
 from .store import Job, Store
 from .trial import Values
-
-FOLDER = "tuned"
-"""Where the new packages lie, inside the job's folder."""
 
 _packing = Lock()
 
@@ -41,7 +38,7 @@ def retune(store: Store, job_id: str, values: Values) -> Job:
         job, folder = store.get(job_id), store.folder(job_id)
         if job.state != "done":
             raise UserError("job_state_wrong", job_id, state=job.state, needed="done")
-        new = folder / FOLDER / secrets.token_hex(8)
+        new = folder / TUNED / secrets.token_hex(8)
         new.mkdir(parents=True)
         try:
             result = {**job.result, **_pack(folder, new, job.result, values)}
@@ -51,7 +48,7 @@ def retune(store: Store, job_id: str, values: Values) -> Job:
         except BaseException:
             shutil.rmtree(new, ignore_errors=True)
             raise
-        for old in (folder / FOLDER).iterdir():
+        for old in (folder / TUNED).iterdir():
             if old != new:
                 shutil.rmtree(old, ignore_errors=True)
         return store.get(job_id)

@@ -8,7 +8,7 @@ from flask import Blueprint, Response, redirect, render_template, send_file, url
 from werkzeug.wrappers import Response as BaseResponse
 
 from ..errors import UserError
-from ..jobs import findings, pictures
+from ..jobs import findings, judgements, pictures
 from . import access, actions, language, problems, view
 from .forms import JobForm
 from .state import host
@@ -71,6 +71,8 @@ def job(job_id: str) -> str:
         shown=shown,
         doubts=problems.as_dicts(shown.doubts) if shown else [],
         mistakes=view.mistakes,
+        error_names=view.error_names(),
+        judged=judgements.read(here.store.folder(job_id)) if shown else {},
         position=here.queue.position(job_id),
         room=view.room_mb(one, here.store.data),
         texts=view.texts(),

@@ -14,6 +14,7 @@ from ..errors import Finding
 from ..jobs import room
 from ..jobs.doubts import doubts
 from ..jobs.events import STEPS
+from ..jobs.judgements import errors
 from ..jobs.pictures import worst
 from ..jobs.store import Job
 
@@ -137,17 +138,20 @@ def score_percent(figures: Mapping[str, float]) -> float:
     return 100 * figures["map50" if "map50" in figures else "accuracy"]
 
 
-def mistakes(picture: Mapping[str, Any]) -> str:
-    """Return what is wrong with a picture of a detector's report, in the page's language."""
-    names = {
+def error_names() -> dict[str, str]:
+    """Return what can be wrong with a box (see `judgements.errors`), in the page's language."""
+    return {
         "missed": _("missed"),
         "false": _("false"),
         "misplaced": _("badly placed"),
         "mislabelled": _("wrong class"),
         "doubled": _("doubled"),
     }
-    kinds = [box["kind"] for box in picture["found"]]
-    kinds += [box["kind"] for box in picture["truth"] if box["kind"] == "missed"]
+
+
+def mistakes(picture: Mapping[str, Any]) -> str:
+    """Return what is wrong with a picture of a detector's report, in the page's language."""
+    kinds, names = errors(picture), error_names()
     return ", ".join(f"{kinds.count(kind)} {text}" for kind, text in names.items() if kind in kinds)
 
 

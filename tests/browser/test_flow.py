@@ -49,6 +49,14 @@ def test_from_upload_to_download(real_training, page, address, tmp_path, root):
     images.first.scroll_into_view_if_needed()
     page.wait_for_function("document.querySelector('.gallery img').naturalWidth > 0")
     shoot(page, "result")
+    cell = page.locator(".matrix td.right a").first
+    count = int(cell.inner_text())
+    cell.click()
+    page.wait_for_selector(".gallery img")
+    assert page.locator(".gallery img").count() == count
+    page.locator(".gallery img").first.evaluate("one => one.decode()")
+    shoot(page, "judged")
+    page.go_back()
 
     with page.expect_download() as card:
         page.get_by_role("link", name="SD card").click()

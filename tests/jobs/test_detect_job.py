@@ -15,7 +15,7 @@ from host.deploy import package, sdcard
 from host.emulator import board as virtual
 from host.errors import UserError
 from host.files import write_zip
-from host.jobs import doubts, pictures, pipeline
+from host.jobs import doubts, judgements, pictures, pipeline
 from host.jobs.spec import JobSpec
 from host.kmodel import region
 
@@ -113,6 +113,17 @@ def test_figures_of_int8_are_those_of_the_kmodels_bytes(done):
         assert len(found) == len(worst["found"])
         scores = sorted(round(one["score"], 5) for one in worst["found"])
         assert np.allclose(sorted(one.score for one in found), scores, atol=1e-4)
+
+
+def test_what_was_said_of_every_picture_is_kept(done):
+    folder, result, _ = done
+    for kind, entries in judgements.read(folder).items():
+        report = result["report"][kind]
+        assert len(entries) == report["pictures"]
+        assert entries[:24] == report["worst"]
+        wrong = [error for entry in entries for error in judgements.errors(entry)]
+        counted = {name: count for name, count in report["errors"].items() if name != "right"}
+        assert {name: wrong.count(name) for name in counted} == counted
 
 
 def card_of(folder):

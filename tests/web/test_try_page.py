@@ -18,7 +18,8 @@ from host.datasets.prepare import fit_image
 from host.deploy import machine_code, package, sdcard
 from host.deploy.board_key import BoardKey
 from host.errors import UserError
-from host.jobs import retune
+from host.jobs import outcome, retune
+from host.jobs.result_types import TUNED
 from host.jobs.spec import JobSpec
 from host.jobs.trial import Values
 from host.kmodel import region
@@ -226,8 +227,14 @@ def test_again_leaves_one_pack_and_the_advice(post, here, job_id):
     result = here.store.get(job_id).result
     assert (result["threshold"], result["nms"]) == (0.7, 0.3)
     assert result["advised"] == {"threshold": 0.4, "nms": 0.3}
-    tuned = here.store.folder(job_id) / retune.FOLDER
+    tuned = here.store.folder(job_id) / TUNED
     assert [one.parent for one in tuned.rglob("sd.zip")] == [next(tuned.iterdir())]
+
+
+def test_another_training_removes_what_was_packed_anew(post, here, job_id):
+    assert post(f"/api/jobs/{job_id}/values", json={"threshold": 0.6}).status_code == 200
+    outcome.clear(here.store.folder(job_id))
+    assert not (here.store.folder(job_id) / TUNED).exists()
 
 
 def test_a_sealed_job_is_packed_without_its_key(post, client, make, here):
@@ -255,7 +262,7 @@ def test_a_failure_changes_nothing(client, post, here, job_id, monkeypatch, plac
     assert (answer.status_code, answer.json["error"]) == (507, "disk_full")
     assert here.store.get(job_id).result == before
     assert client.get(f"/jobs/{job_id}/files/sd.zip").data == card
-    assert not list((here.store.folder(job_id) / retune.FOLDER).iterdir())
+    assert not list((here.store.folder(job_id) / TUNED).iterdir())
 
 
 def test_a_job_that_was_started_meanwhile_keeps_its_packages(here, job_id, monkeypatch):
