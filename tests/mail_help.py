@@ -4,6 +4,7 @@ import email
 import email.policy
 import ssl
 import threading
+import warnings
 from contextlib import contextmanager
 
 import trustme
@@ -67,7 +68,8 @@ class Server(Controller):
         super().__init__(handler, hostname="127.0.0.1", port=0, ssl_context=wrapped)
 
     def factory(self):
-        return HangingUp(self.handler, hostname="mail.test", **self.rules)
+        with warnings.catch_warnings(action="ignore"):  # of logins without TLS
+            return HangingUp(self.handler, hostname="mail.test", **self.rules)
 
     def _trigger_server(self):
         self.port = self.server.sockets[0].getsockname()[1]

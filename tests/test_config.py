@@ -49,6 +49,11 @@ def test_variable_wins_over_file(tmp_path):
         ({"MAIXFORGE_CONFIG": "/nowhere/m.toml"}, "settings_unreadable"),
         ({"MAIXFORGE_HTTPS": "maybe"}, "setting_invalid"),
         ({"MAIXFORGE_LOGIN_TRIES": "0"}, "setting_invalid"),
+        ({"MAIXFORGE_SMTP_SECURITY": "ssl"}, "setting_invalid"),
+        ({"MAIXFORGE_MAIL_FROM": "A <a@b>"}, "setting_invalid"),
+        ({"MAIXFORGE_PUBLIC_URL": "forge.example.org"}, "setting_invalid"),
+        ({"MAIXFORGE_PUBLIC_URL": "javascript:alert(1)"}, "setting_invalid"),
+        ({"MAIXFORGE_PUBLIC_URL": "https://a/<b>"}, "setting_invalid"),
     ],
 )
 def test_bad_settings_are_refused_with_their_reason(environment, code):
@@ -82,3 +87,17 @@ def test_yes_and_no(tmp_path, text, value):
     file = tmp_path / "m.toml"
     file.write_text(f"https = {str(value).lower()}\n")
     assert config.load({"MAIXFORGE_CONFIG": str(file)}).https is value
+
+
+def test_a_password_is_in_no_settings_file(tmp_path):
+    file = tmp_path / "m.toml"
+    file.write_text('smtp_password = "open sesame"\n')
+    with pytest.raises(UserError) as caught:
+        config.load({"MAIXFORGE_CONFIG": str(file)})
+    assert caught.value.code == "setting_secret" and "sesame" not in str(caught.value)
+    settings = config.load({"MAIXFORGE_SMTP_PASSWORD": "open sesame"})
+    assert settings.smtp_password == "open sesame" and "sesame" not in repr(settings)
+    file.write_text('smtp_password_file = "password"\nsmtp_ca = "ca.pem"\n')
+    settings = config.load({"MAIXFORGE_CONFIG": str(file)})
+    assert settings.smtp_password_file == str(tmp_path / "password")
+    assert settings.smtp_ca == str(tmp_path / "ca.pem")

@@ -4,11 +4,13 @@ import json
 import subprocess
 import sys
 from collections import namedtuple
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
 from click.testing import CliRunner
+from mail_help import PASSWORD, USER, Handler, mail_server
 
 from host import doctor
 from host.cli import main
@@ -108,6 +110,18 @@ def test_firmware_files(settings):
 def test_nncase_that_was_named_and_is_not_there(tmp_path):
     settings = Settings(nncase_python=str(tmp_path / "python"))
     assert [state for code, state in found(settings).items() if "nncase" in code] == ["bad"]
+
+
+def test_the_mail_server(settings):
+    assert any(text.startswith("Mails: none are sent") for text in texts(settings))
+    handler = Handler()
+    with mail_server(handler, login=True) as given:
+        known = replace(settings, **given, smtp_user=USER, smtp_password=PASSWORD)
+        assert "Mails: localhost takes them (none)" in texts(known)
+        assert found(replace(known, smtp_password="barley"))["mail_login_refused"] == "bad"
+        assert found(replace(known, mail_from=""))["mail_setting_missing"] == "bad"
+    assert not handler.mails
+    assert found(known)["mail_unreachable"] == "bad"
 
 
 def test_ports(settings, monkeypatch):
