@@ -63,7 +63,9 @@ def test_an_edit_is_saved_checked_and_undone(client, here, job_id, edit, numbers
     assert (answer["undo"], answer["trainable"]) == (1, False)
     assert answer["findings"][0]["code"] == "class_too_small"
     assert here.store.get(job_id).dataset["counts"]["circle"] == 39
-    assert "disabled" in client.get(f"/jobs/{job_id}").text
+    page = client.get(f"/jobs/{job_id}").text
+    assert "disabled" in page
+    assert "cannot be trained yet" in page
     assert answer["changed"] == sorted(some)
     assert edit(job_id, edit="undo").json["counts"]["circle"] == 42
     assert edit(job_id, edit="redo").json["counts"]["circle"] == 39
