@@ -1,0 +1,87 @@
+"""A real job whose disk is full: it rests with a reason, goes on, and makes the same bytes."""
+
+import json
+import os
+import subprocess
+
+import killing
+import pytest
+
+from host.jobs import child, room
+
+pytestmark = [
+    pytest.mark.timeout(900),
+    pytest.mark.skipif(not hasattr(os, "fork"), reason="the processes are forked"),
+]
+WRITES = ("half of training/tune-epoch.npz", "half of m.kmodel", "half of steps/package.json")
+
+
+def rests(folder, choose):
+    """Run the job; it must find the disk full there, say so, and leave nothing half-written."""
+    code, points = killing.run(folder, choose, full=True)
+    if code:
+        assert code == child.PAUSE, (folder / "child.log").read_text()
+        [reason] = json.loads((folder / "failure.json").read_text())
+        assert reason["code"] == "disk_room"
+        assert not killing.leftovers(folder)
+        (folder / "failure.json").unlink()
+    return code, points
+
+
+def test_a_job_rests_at_chosen_writes(undisturbed, tmp_path):
+    other, _ = undisturbed("classify")
+    folder = killing.new_job(tmp_path / "job", "classify")
+    for write in WRITES:
+        code, points = rests(folder, lambda name, write=write: name.startswith(write))
+        assert code == child.PAUSE
+        assert any(name.startswith(write) for name in points)
+    assert rests(folder, lambda _: False)[0] == 0
+    killing.same(folder, other)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("task", ["classify", "detect"])
+def test_a_job_rests_at_every_write(undisturbed, tmp_path, task):
+    other, points = undisturbed(task)
+    folder = killing.new_job(tmp_path / "job", task)
+    writes = {name for name in points if name.startswith("half of")}
+    met = set()
+
+    def choose(name):
+        return name in writes - met
+
+    for _ in range(2 * len(writes)):
+        code, passed = rests(folder, choose)
+        if code == 0:
+            break
+        met |= {next(name for name in passed if choose(name))}
+    assert met >= {name for name in writes if "failure.json" not in name}
+    killing.same(folder, other)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small disk")
+def test_a_small_disk_that_grows(undisturbed, tmp_path, monkeypatch):
+    """No estimate warns of it: the job meets the real end of a disk again and again."""
+    other, _ = undisturbed("classify")
+    monkeypatch.setattr(room, "SPARE", 0)
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1M", "tmpfs", str(disk)]
+    if subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("this system lets nobody mount a disk")
+    try:
+        folder = killing.new_job(disk / "job", "classify")
+        met = 0
+        for size in range(1, 120):
+            subprocess.run(["mount", "-o", f"remount,size={size}M", str(disk)], check=True)
+            code, _ = killing.run(folder)
+            if code == 0:
+                break
+            met += 1
+            assert code == child.PAUSE, (folder / "child.log").read_text()
+            killing.never_half(folder, other)
+        assert met >= 3
+        killing.same(folder, other)
+    finally:
+        subprocess.run(["umount", "-l", str(disk)], check=True)

@@ -1,0 +1,68 @@
+"""A job is killed at every durable step and goes on: the same bytes, nothing done twice."""
+
+import os
+
+import killing
+import pytest
+
+pytestmark = [
+    pytest.mark.timeout(900),
+    pytest.mark.skipif(not hasattr(os, "fork"), reason="the processes are forked"),
+]
+
+
+def killed_everywhere(folder, other, wanted):
+    """Kill one job at each point of `wanted`, one after the other; return those that were hit."""
+    hit, epochs = [], []
+    while True:
+        seen = set(hit)
+        code, points = killing.run(
+            folder, lambda name, seen=seen: wanted(name) and name not in seen
+        )
+        begun = killing.epochs(folder)
+        again, epochs = begun[len(epochs) :], begun
+        assert len(set(again) & set(begun[: len(begun) - len(again)])) <= 1  # repeated
+        assert len(again) == len(set(again))
+        killing.never_half(folder, other)
+        if code == 0:
+            return hit
+        assert code == -9, (folder / "child.log").read_text()
+        hit.append(points[-1])
+
+
+def test_a_job_that_is_killed_before_every_rename(undisturbed, tmp_path):
+    """One job, killed each time before a file takes its name."""
+    other, points = undisturbed("classify")
+    folder = killing.new_job(tmp_path / "job", "classify")
+    renames = [name for name in points if name.startswith(("before replace", "before rename"))]
+    hit = killed_everywhere(folder, other, lambda name: name in renames)
+    assert sorted(hit) == sorted(renames)
+    assert len(hit) >= 25
+    killing.same(folder, other)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("task", ["classify", "detect"])
+def test_a_job_that_is_killed_at_every_point(undisturbed, tmp_path, task):
+    """Also in the middle of every write, around every removal, and of every unpacked picture."""
+    other, points = undisturbed(task)
+    folder = killing.new_job(tmp_path / "job", task)
+    hit = killed_everywhere(folder, other, lambda _: True)
+    assert set(hit) >= set(points)
+    killing.same(folder, other)
+    print(task, len(points), "points,", len(hit), "kills")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("task", ["classify", "detect"])
+def test_jobs_that_are_killed_once(undisturbed, tmp_path, task):
+    """A job for each point: killed there, resumed, compared."""
+    other, points = undisturbed(task)
+    for number, point in enumerate(points):
+        folder = killing.new_job(tmp_path / str(number), task)
+        assert killing.run(folder, lambda name, point=point: name == point)[0] == -9
+        killing.never_half(folder, other)
+        assert killing.run(folder)[0] == 0, (folder / "child.log").read_text()
+        killing.same(folder, other)
+        assert len(killing.epochs(folder)) <= len(killing.epochs(other)) + 1
