@@ -21,6 +21,8 @@ MAIXPY_BIN = f"{PREFIX}MAIXPY_BIN"
 """The variable that names a MaixPy .bin for the tests on real firmware; no setting either."""
 TOKEN, TOKEN_FILE = f"{PREFIX}TOKEN", f"{PREFIX}TOKEN_FILE"
 """The variables of `maixforge --host`, the client of a host; see `host.remote`."""
+SMTP_PASSWORD = f"{PREFIX}SMTP_PASSWORD"
+"""The variable of a secret; no other process is started with it."""
 
 SMTP_SECURITY = ("starttls", "tls", "none")
 _ATOMS = re.compile(r"[\w!#$%&'*+/=?^`{|}~-]+(?:\.[\w!#$%&'*+/=?^`{|}~-]+)*", re.ASCII)

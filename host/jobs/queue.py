@@ -23,7 +23,7 @@ from huey import SqliteHuey
 from huey.consumer import Consumer
 from sqlalchemy.exc import OperationalError
 
-from ..config import Settings
+from ..config import SMTP_PASSWORD, Settings
 from ..errors import UserError
 from . import events, lease, locks, outbox, outcome, retention, room
 from .processes import stop_group
@@ -277,4 +277,5 @@ def _environment(threads: int) -> dict[str, str]:
     """Return the child's environment; 0 threads leave the number to the libraries."""
     limit = {"OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"} if threads else set()
     quiet = {"TF_CPP_MIN_LOG_LEVEL": "2", "PYTHONUNBUFFERED": "1"}
-    return {**os.environ, **quiet, **dict.fromkeys(limit, str(threads))}
+    inherited = {key: value for key, value in os.environ.items() if key != SMTP_PASSWORD}
+    return {**inherited, **quiet, **dict.fromkeys(limit, str(threads))}

@@ -8,6 +8,7 @@ from host.config import Settings
 from host.deploy import machine_code
 from host.deploy.board_key import BoardKey
 from host.jobs import outbox
+from host.jobs import queue as queue_module
 from host.jobs.outbox import Outbox
 
 CODE = machine_code.of_board(bytes(range(7, 39)))
@@ -94,6 +95,13 @@ def test_the_page_says_what_went_wrong_and_sends_again(client, post, token, here
 def test_the_password_is_on_no_page(client, here, job_id):
     for path in ("/", f"/jobs/{job_id}", "/api/host", f"/api/jobs/{job_id}", "/api/openapi.json"):
         assert PASSWORD not in client.get(path).text
+
+
+def test_no_process_of_a_job_gets_the_password(monkeypatch):
+    monkeypatch.setenv("MAIXFORGE_SMTP_PASSWORD", PASSWORD)
+    monkeypatch.setenv("MAIXFORGE_PORT", "81")
+    given = queue_module._environment(2)
+    assert PASSWORD not in given.values() and given["MAIXFORGE_PORT"] == "81"
 
 
 def test_no_code_and_no_key_in_a_mail(client, post, here, job_id, settings):
