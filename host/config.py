@@ -156,7 +156,8 @@ class Settings:
         default="", metadata=_about("Mail server that takes our mails; empty: none are sent.")
     )
     smtp_port: int = field(
-        default=587, metadata=_about("Its port: mostly 587 for starttls, 465 for tls.", "", 1, 65535)
+        default=587,
+        metadata=_about("Its port: mostly 587 for starttls, 465 for tls.", low=1, high=65535),
     )
     smtp_security: str = field(
         default="starttls", metadata=_about("How it is spoken to: starttls, tls or none.")
