@@ -139,9 +139,9 @@ def masked(address: str) -> str:
 
 
 def _masked(finding: Finding, address: str) -> Finding:
-    """Take the address out of a server's words."""
+    """Take the address out of a server's words; to the job it is a warning only."""
     params = {
         key: value.replace(address, masked(address)) if isinstance(value, str) else value
         for key, value in finding.params.items()
     }
-    return Finding(finding.code, finding.path, finding.severity, params)
+    return Finding(finding.code, finding.path, "warning", params)
