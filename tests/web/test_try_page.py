@@ -10,7 +10,7 @@ import zipfile
 import colour_detector as detector
 import numpy as np
 import pytest
-from host_help import box_zip
+from host_help import box_zip, dataset_zip
 from PIL import Image
 
 from host import kmodel
@@ -22,7 +22,7 @@ from host.jobs import outcome, retune
 from host.jobs.result_types import TUNED
 from host.jobs.spec import JobSpec
 from host.jobs.trial import Values
-from host.kmodel import region
+from host.kmodel import Graph, Node, region
 
 
 @pytest.fixture(scope="session")
@@ -193,6 +193,71 @@ def test_only_done_jobs_can_be_tried(tries, post, client, here, job_id, state):
     assert post(f"/api/jobs/{job_id}/values").json["error"] == "job_state_wrong"
     assert client.get(f"/jobs/{job_id}/try").status_code == 409
     here.store.update(job_id, state="done")
+
+
+SHAPES = ("circle", "square", "triangle")
+
+
+def classifier():
+    """A kmodel with random weights: scores of three classes of pictures of 64 x 64."""
+    rng, size = np.random.default_rng(5), (8, 64, 64, 3)
+    wide, last = rng.normal(0, 0.4, (3, 3, 3, 8)), rng.normal(0, 2, (8, 3))
+    conv = {"kernel": 3, "stride": 2, "padding": "valid"}
+    nodes = (
+        Node("input", "affine", {"scale": 1 / 127.5, "offset": -1.0}),
+        Node("pad", "pad"),
+        Node("conv", "conv", conv, {"w": wide.astype("f4"), "b": np.zeros(8, np.float32)}),
+        Node("relu", "activation", {"kind": "relu6"}),
+        Node("pool", "global_mean"),
+        Node("dense", "dense", {}, {"w": last.astype("f4"), "b": np.zeros(3, np.float32)}),
+        Node("softmax", "softmax"),
+    )
+    pictures = rng.integers(0, 255, size).astype(np.uint8)
+    return kmodel.compile(Graph(nodes, (64, 64, 3)), pictures).data
+
+
+@pytest.fixture
+def classified(upload, here):
+    job_id, model = upload(dataset_zip(), "shapes.zip").json["id"], classifier()
+    folder = here.store.folder(job_id)
+    (folder / "spec.json").write_text(JobSpec("upload.zip", "shapes").to_json())
+    (folder / "m.kmodel").write_bytes(model)
+    packed = package.create(folder / "package", model, name="shapes", labels=SHAPES)
+    sdcard.build(packed, folder / "sd.zip")
+    result = {
+        "task": "classify", "labels": list(SHAPES), "input": [64, 64], "fit": "crop",
+        "float": {"accuracy": 0.9}, "int8": {"accuracy": 0.9}, "kmodel": "m.kmodel",
+        "sd_zip": "sd.zip", "kfpkg": "", "kmodel_bytes": len(model), "ram_bytes": len(model),
+        "ms": 20.0, "seconds": 1.0,
+    }  # fmt: skip
+    here.store.update(job_id, state="done", result=result)
+    return job_id, model
+
+
+def test_a_classifier_answers_with_a_bar_a_class(post, client, token, classified):
+    job_id, model = classified
+    form = {"picture": (io.BytesIO(SCENE), "scene.png")}
+    answer = post(f"/api/jobs/{job_id}/try", data=form).json
+    seen = np.asarray(fit_image(Image.open(io.BytesIO(SCENE)), (64, 64), "crop"))
+    raw = kmodel.simulate(model, seen[None])[0][0]
+    assert {one["label"]: one["score"] for one in answer["scores"]} == dict(
+        zip(SHAPES, map(float, raw), strict=True)
+    )
+    assert answer["scores"][0]["score"] == raw.max()
+    assert (answer["nms"], answer["objects"], answer["candidates"]) == (None, [], [])
+    form = {"csrf_token": token, "picture": (io.BytesIO(SCENE), "s.png"), "threshold": "0.99"}
+    page = client.post(f"/jobs/{job_id}/try", data=form).text
+    assert page.count('class="full"') == 3 and 'name="nms"' not in page
+    assert f"<strong>{SHAPES[raw.argmax()]}</strong>" in page
+    unsure = page[page.index('class="unsure"') :]
+    assert unsure.partition(">")[0].endswith("hidden") == (raw.max() >= 0.99)
+
+
+def test_a_classifiers_threshold_goes_into_boot_py(post, client, classified):
+    job_id, _ = classified
+    assert post(f"/api/jobs/{job_id}/values", json={"threshold": 0.8}).status_code == 200
+    assert settings_of(client.get(f"/jobs/{job_id}/files/sd.zip").data) == {"threshold": 0.8}
+    assert "Below a score of 0.8" in client.get(f"/jobs/{job_id}").text
 
 
 def settings_of(zipped):
