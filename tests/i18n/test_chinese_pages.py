@@ -7,7 +7,7 @@ import re
 from typing import get_args
 
 import pytest
-from host_help import dataset_zip, fake_command, wait_for
+from host_help import box_zip, dataset_zip, fake_command, wait_for
 
 from host.config import Settings
 from host.i18n import LOCALE_DIR
@@ -71,6 +71,25 @@ CODE = {
 """What stays as it is: names of things, files, labels and firmware."""
 
 
+KEYS = {
+    "Shift",
+    "Ctrl",
+    "Space",
+    "Delete",
+    "Enter",
+    "Esc",
+    "A",
+    "D",
+    "L",
+    "M",
+    "N",
+    "Y",
+    "Z",
+    "jpg",
+}
+"""What the Data pages call keys."""
+
+
 def english_words(page):
     """The words of a page that people see or hear and that are neither Chinese nor code."""
     parts = "script|style|pre|code"
@@ -78,22 +97,34 @@ def english_words(page):
     text = re.sub(r'<select[^>]* id="firmware".*?</select>', " ", text, flags=re.DOTALL)
     labels = re.findall(r'(?:aria-label|alt|title|placeholder)="([^"]*)"', text)
     text = " ".join([re.sub(r"<[^>]*>", " ", text), *labels])
-    text = re.sub(r"\w+/\d+\.jpg", " ", text)
+    text = re.sub(r"(\w+/)?\d+\.jpg", " ", text)
     words = set(re.findall(r"[A-Za-z0][\w.]*[A-Za-z0-9]|[A-Za-z]", html.unescape(text)))
     return {word for word in words - CODE if re.search("[A-Za-z]", word)}
+
+
+def sent(client, data):
+    """Send a data set; return the address of its job, and the head that carries the token."""
+    token = re.search(r'csrf-token" content="([^"]+)"', client.get("/").text)[1]
+    head = {"X-CSRFToken": token}
+    file = {"file": (io.BytesIO(data), "shapes.zip")}
+    return f"/jobs/{client.post('/api/jobs', data=file, headers=head).json['id']}", head
+
+
+def test_pages_of_boxes_are_in_chinese(client):
+    page, _ = sent(client, box_zip(24))
+    number = re.search(rf'"{page}/data/([0-9]+)"', client.get(f"{page}/data").text)[1]
+    shown = client.get(f"{page}/data/{number}").text.replace("maixforge/shapes/images/", "")
+    assert english_words(shown) <= KEYS
 
 
 def test_pages_are_in_chinese(client):
     home = client.get("/").text
     assert '<html lang="zh-CN">' in home
     assert "为你的 K210 开发板训练模型" in home
-    token = re.search(r'csrf-token" content="([^"]+)"', home)[1]
-    head = {"X-CSRFToken": token}
-    data = {"file": (io.BytesIO(dataset_zip((60, 40, 41))), "shapes.zip")}
-    job = client.post("/api/jobs", data=data, headers=head).json
-    page = f"/jobs/{job['id']}"
+    page, head = sent(client, dataset_zip((60, 40, 41)))
     check = client.get(page).text
     assert english_words(check) == set()
+    assert english_words(client.get(f"{page}/data").text) <= KEYS
 
     client.post(f"/api{page}/start", headers=head)
     wait_for(lambda: client.get(f"/api{page}").json["state"] == "done")
@@ -108,8 +139,10 @@ def test_pages_are_in_chinese(client):
 
 
 def test_texts_of_scripts_are_in_chinese_and_complete(client):
-    block = re.search(r'id="texts">(.*?)</script>', client.get("/").text, flags=re.DOTALL)
-    words = json.loads(block[1])
+    words = {}
+    for page in ("/", f"{sent(client, dataset_zip())[0]}/data"):
+        block = re.search(r'id="texts">(.*?)</script>', client.get(page).text, flags=re.DOTALL)
+        words |= json.loads(block[1])
     assert all(CHINESE.search(text) for text in words.values())
     keys = script_keys()
     assert {"uploading", "position", "next", "sure_delete"} <= keys
