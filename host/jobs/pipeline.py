@@ -78,6 +78,7 @@ def run(folder: Path, spec: JobSpec, report: Listener) -> dict[str, Any]:
     model = _Model(task, job, build)
 
     progress.begin("train")
+    steps.do("fit", model.require_size)
     steps.do("train", model.train)
     progress.begin("compile")
     compiled = steps.do("compile", lambda: _compile(job, model.get()))
@@ -127,10 +128,15 @@ class _Model:
         self.task, self.job, self.build = task, job, build
         self._model: FloatModel | None = None
 
+    def require_size(self) -> tuple[None, list[str]]:
+        """Do the step: see that what will be trained fits the board."""
+        runtime.start(self.job.options.seed)
+        _require_size(self.task, self.job, self.build)
+        return None, []
+
     def train(self) -> tuple[None, list[str]]:
         """Do the step: train and save."""
         runtime.start(self.job.options.seed)
-        _require_size(self.task, self.job, self.build)
         _require_room(self.job)
         self._model = _train(self.task, self.job)
         self._model.save(self.job.folder / MODEL)
