@@ -113,8 +113,14 @@ class _Training:
     def _weights(self, model: keras.Model) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Return the trained weights by `<layer>.<variable>` and what happened."""
         done = self.store.load("trained")
-        if done is not None:
-            return done
+        if done is None:
+            done = self._trained(model)
+            self.store.save("trained", *done)
+        self.store.drop("tune-epoch")  # perhaps an earlier run was cut off before it did
+        self.store.drop_maps()
+        return done
+
+    def _trained(self, model: keras.Model) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         train, valid = self._features(model, "train"), self._features(model, "valid")
         head, head_history = self._head(train, valid)
         history = [{"stage": "head", "epoch": n, **v} for n, v in enumerate(head_history, 1)]
@@ -124,11 +130,7 @@ class _Training:
             tuned = self._tail(model, train, valid)
             weights, best = tuned.weights, tuned.best_epoch
             history += [{"stage": "tune", "epoch": n, **v} for n, v in enumerate(tuned.history, 1)]
-        record = {"history": history, "best_epoch": best}
-        self.store.save("trained", weights, record)
-        self.store.drop("tune-epoch")
-        self.store.drop_maps()
-        return weights, record
+        return weights, {"history": history, "best_epoch": best}
 
     def _features(self, model: keras.Model, name: str) -> Features:
         samples = self.pictures[name]
@@ -148,6 +150,7 @@ class _Training:
         epochs = self.options.head_epochs
         done = self.store.load("head")
         if done is not None:
+            self.store.drop("head-epoch")
             self.clock.skip(self.head_work * epochs)
             return done
 

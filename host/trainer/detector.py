@@ -146,8 +146,8 @@ class _Training:
             record = {"history": course.history, "kept": course.kept}
             done = {**course.best, "anchors": np.array(region.anchors)}, record
             self.store.save("trained", *done)
-            self.store.drop("epoch")
-            drop_pictures(self.store)
+        self.store.drop("epoch")  # perhaps an earlier run was cut off before it did
+        drop_pictures(self.store)
         weights, record = done
         return weights.pop("anchors"), weights, record
 

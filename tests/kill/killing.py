@@ -187,6 +187,12 @@ def result(folder: Path) -> dict:
     return {**json.loads((folder / "result.json").read_bytes()), "seconds": 0}
 
 
+def files(folder: Path) -> set[str]:
+    """The files of a job but the log of a test."""
+    found = (one.relative_to(folder).as_posix() for one in folder.rglob("*") if one.is_file())
+    return set(found) - {"epochs.log"}
+
+
 def leftovers(folder: Path) -> list[str]:
     """Files that killed writers have left."""
     return [one.name for one in folder.rglob(".*.part*")]
@@ -202,6 +208,7 @@ def same(folder: Path, other: Path) -> None:
     assert made(folder) == made(other)
     assert len(made(folder)) == 3
     assert result(folder) == result(other)
+    assert files(folder) == files(other)
     assert not leftovers(folder)
 
 
