@@ -7,11 +7,12 @@ key (the boot ROM and Canaan's two-stage loader use it so). GCM and the DMA are 
 from __future__ import annotations
 
 import struct
+from types import MappingProxyType
 from typing import Any
 
 from Crypto.Cipher import AES
 
-from .device import Device, blocks, registers
+from .device import ClockedDevice, blocks, registers
 
 AES_CLOCK = 1 << 19
 ECB, CBC = 0, 1
@@ -19,10 +20,11 @@ FIFO = 20
 """Words that the engine takes before some are read: the driver works in pieces of 80 bytes."""
 
 
-class Aes(Device):
+class Aes(ClockedDevice):
     """Takes text in words of little endian, gives as many back."""
 
     NAME, BASE = "AES", 0x50450000
+    CLOCKS = MappingProxyType({"clk_en_peri": AES_CLOCK})
     REGISTERS = blocks(
         registers("key0 key1 key2 key3 encrypt_sel mode_ctl iv0 iv1 iv2 iv3 endian finish"),
         registers("dma_sel aad_num - pc_num text_data aad_data tag_chk data_in_flag", 0x30),
@@ -46,18 +48,6 @@ class Aes(Device):
         self._input: list[int] = []
         self._output: list[int] = []
         self._taken = 0
-
-    def read(self, offset: int, size: int) -> int:
-        self._check_clock()
-        return super().read(offset, size)
-
-    def write(self, offset: int, size: int, value: int) -> None:
-        self._check_clock()
-        super().write(offset, size, value)
-
-    def _check_clock(self) -> None:
-        if not self.chip.sysctl.values["clk_en_peri"] & AES_CLOCK:
-            raise AssertionError("the AES engine was used without its clock")
 
     def _key(self) -> bytes:
         size = 4 + 2 * (self.values["mode_ctl"] >> 3 & 3)

@@ -81,3 +81,22 @@ class Device:
 
     def _unknown(self, what: str, offset: int) -> UnknownRegisterError:
         return UnknownRegisterError(f"{what} of {self.name}+{offset:#x}, which is not described")
+
+
+class ClockedDevice(Device):
+    """A device that answers only while the clocks `CLOCKS` (register of SYSCTL: bit) are on."""
+
+    CLOCKS: ClassVar[Mapping[str, int]] = {}
+
+    def read(self, offset: int, size: int) -> int:
+        self._check_clocks()
+        return super().read(offset, size)
+
+    def write(self, offset: int, size: int, value: int) -> None:
+        self._check_clocks()
+        super().write(offset, size, value)
+
+    def _check_clocks(self) -> None:
+        values = self.chip.sysctl.values
+        if not all(values[register] & bit for register, bit in self.CLOCKS.items()):
+            raise AssertionError(f"the {self.NAME} was used without its clock")

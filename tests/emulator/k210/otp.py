@@ -13,8 +13,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import StrEnum
+from types import MappingProxyType
 
-from .device import Device, registers
+from .device import ClockedDevice, registers
 
 SIZE = 0x4000
 SYSTEM_DATA, PROTECTION, FUNCTIONS, KEY = 0x3AD0, 0x3FD0, 0x3FE0, 0x3FF0
@@ -54,10 +55,11 @@ class PowerLostError(Exception):
     """The chip is off; what was programmed stays."""
 
 
-class Otp(Device):
+class Otp(ClockedDevice):
     """128 kbit; `bytes` may be filled before the chip starts (then call `reset`)."""
 
     NAME, BASE = "OTP", 0x50420000
+    CLOCKS = MappingProxyType({"clk_en_peri": OTP_CLOCK, "clk_en_cent": APB1_CLOCK})
     REGISTERS = registers(
         "ceb test_mode mode gb_otp_en dat_in_finish bisr_fail test_step pwrrdy last_dat data "
         "pwr_mode in_dat apb_adr td_result data_acp_flag adr_in_flag wr_result thershold "
@@ -128,19 +130,6 @@ class Otp(Device):
         return self._flags(PROTECTION, 32)
 
     # What must be so for any of it to work
-
-    def read(self, offset: int, size: int) -> int:
-        self._check_clock()
-        return super().read(offset, size)
-
-    def write(self, offset: int, size: int, value: int) -> None:
-        self._check_clock()
-        super().write(offset, size, value)
-
-    def _check_clock(self) -> None:
-        clocks = self.chip.sysctl.values
-        if not (clocks["clk_en_peri"] & OTP_CLOCK and clocks["clk_en_cent"] & APB1_CLOCK):
-            raise AssertionError("the OTP was used without its clock")
 
     def write_cpu_ctrl(self, value: int) -> None:
         if value:
