@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from .cli_keys import keygen, keys
 from .cli_kmodel import kmodel
 from .cli_project import export_job, import_job
 from .cli_remote import download, list_jobs, refuse_elsewhere, remote_option, status, train_there
-from .cli_show import say_sealed, show, summary
+from .cli_show import say_sealed, show, show_jobs, summary
 from .cli_sim import sim
 from .command import (
     ExistingPath,
@@ -309,21 +310,8 @@ def jobs(terminal: Terminal) -> None:
         return
     from .jobs.store import Store  # noqa: PLC0415
 
-    store = Store(config.load().data)
-    rows = store.jobs()
-    terminal.table(
-        [N_("job"), N_("name"), N_("state"), N_("done")],
-        [(job.id, job.name, terminal.tr(job.state), f"{100 * job.fraction:.0f} %") for job in rows],
-    )
-    terminal.result(
-        {
-            "jobs": [
-                {"id": job.id, "name": job.name, "state": job.state, "fraction": job.fraction}
-                for job in rows
-            ]
-        }
-    )
-    store.close()
+    with closing(Store(config.load().data)) as store:
+        show_jobs(terminal, [vars(job) for job in store.jobs()])
 
 
 if __name__ == "__main__":

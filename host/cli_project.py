@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -22,11 +23,8 @@ def export_job(terminal: Terminal, job: str, out: Path) -> None:
     from .jobs import project  # noqa: PLC0415
     from .jobs.store import Store  # noqa: PLC0415
 
-    store = Store(config.load().data)
-    try:
+    with closing(Store(config.load().data)) as store:
         path = project.export(store, job, out)
-    finally:
-        store.close()
     terminal.say(N_("Project: {path}"), path=path)
     terminal.result({"project": str(path)})
 
@@ -41,10 +39,7 @@ def import_job(terminal: Terminal, project: Path) -> None:
     from .jobs.store import Store  # noqa: PLC0415
 
     settings = config.load()
-    store = Store(settings.data)
-    try:
+    with closing(Store(settings.data)) as store:
         job = room.import_file(store, settings, project)
-    finally:
-        store.close()
     terminal.say(N_("Job {job}: {name}, ready to train"), job=job.id, name=job.name)
     terminal.result({"job": job.id, "name": job.name})

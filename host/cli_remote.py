@@ -13,7 +13,7 @@ import click
 from click.core import ParameterSource
 
 from . import config
-from .cli_show import show, summary
+from .cli_show import percent, show, show_jobs, summary
 from .command import PathType, command, json_option
 from .errors import Finding, UserError
 from .files import write_zip
@@ -86,13 +86,7 @@ FILES = {"sd_zip": "sd.zip", "kfpkg": "model.kfpkg", "kmodel": "m.kmodel"}
 
 def list_jobs(terminal: Terminal) -> None:
     """List the jobs of the host."""
-    rows = connect(terminal).jobs()
-    terminal.table(
-        [N_("job"), N_("name"), N_("state"), N_("done")],
-        [(row["id"], row["name"], terminal.tr(row["state"]), _percent(row)) for row in rows],
-    )
-    keys = ("id", "name", "state", "fraction")
-    terminal.result({"jobs": [{key: row[key] for key in keys} for row in rows]})
+    show_jobs(terminal, connect(terminal).jobs())
 
 
 @click.command()
@@ -105,7 +99,7 @@ def status(terminal: Terminal, job: str) -> None:
     rows = [
         (N_("name"), row["name"]),
         (N_("state"), terminal.tr(row["state"])),
-        (N_("done"), _percent(row)),
+        (N_("done"), percent(row)),
     ]
     if row["position"] is not None:
         rows.append((N_("jobs before this one"), row["position"]))
@@ -227,10 +221,6 @@ def _here(settings: config.Settings) -> str:
     everywhere = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - only compared
     name = everywhere.get(settings.host, settings.host).strip("[]")
     return f"http://{f'[{name}]' if ':' in name else name}:{settings.port}"
-
-
-def _percent(row: Mapping[str, Any]) -> str:
-    return f"{100 * row['fraction']:.0f} %"
 
 
 def _texts(files: Mapping[str, Path]) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .i18n import N_
@@ -35,6 +35,19 @@ def show(terminal: Terminal, bar: Bar, event: Mapping[str, Any]) -> None:
         left = terminal.tr(N_("about {n} s left"))
         parts.append(left.format(n=round(event["eta_seconds"])))
     bar.update(event["fraction"], terminal.tr(STEPS[event["step"]]), "  ".join(parts))
+
+
+def show_jobs(terminal: Terminal, jobs: Sequence[Mapping[str, Any]]) -> None:
+    """List jobs, given as the API gives them."""
+    rows = [(one["id"], one["name"], terminal.tr(one["state"]), percent(one)) for one in jobs]
+    terminal.table([N_("job"), N_("name"), N_("state"), N_("done")], rows)
+    keys = ("id", "name", "state", "fraction")
+    terminal.result({"jobs": [{key: one[key] for key in keys} for one in jobs]})
+
+
+def percent(job: Mapping[str, Any]) -> str:
+    """Return how much of a job is done."""
+    return f"{100 * job['fraction']:.0f} %"
 
 
 def summary(terminal: Terminal, result: Mapping[str, Any]) -> None:

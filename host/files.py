@@ -43,6 +43,13 @@ def sync_tree(folder: Path) -> None:
                 os.fsync(file.fileno())
 
 
+def file_inside(folder: Path, name: str) -> Path | None:
+    """Return the file `name` of `folder`; None: there is none, or it lies elsewhere."""
+    root = folder.resolve()
+    path = (root / name).resolve()
+    return path if path.is_relative_to(root) and path.is_file() else None
+
+
 @contextmanager
 def atomic_path(path: Path, *, mode: int = 0o644, replace: bool = True) -> Iterator[Path]:
     """Yield a temporary path beside `path`; when the block ends well it is synced and renamed.

@@ -18,7 +18,7 @@ from typing import Any
 
 from ..errors import Finding, UserError
 from ..files import write_zip
-from . import firmware_image
+from . import firmware_image, seal
 from .firmware import BANNER
 from .flash_map import (
     FILES_ADDRESS,
@@ -34,7 +34,6 @@ PARTS_MAX, LIST_BYTES_MAX = 32, 64 << 10
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+ -]{0,99}")
 KMODELS = (b"\x03\0\0\0", b"LDMK", b"\x13\x27\0\0", b"LDMS", b"LDME")
 """How files begin that `KPU.load` reads: V3, V4, and Sipeed's locked ones."""
-SEALED = b"KMXBOX1\0"
 BROKEN_ZIP = (OSError, zipfile.BadZipFile, zlib.error, RuntimeError, EOFError, ValueError)
 """What zipfile raises for damaged files, besides those that it names."""
 ADDRESS = re.compile(r'("address"\s*:\s*)(0[xX][0-9a-fA-F]+)')
@@ -131,7 +130,7 @@ def write_kfpkg(file: FlashFile, out: Path) -> None:
 def _single(path: Path, data: bytes) -> Part:
     name = path.name if NAME.fullmatch(path.name) else "file.bin"
     suffix = path.suffix.lower()
-    if data.startswith((*KMODELS, SEALED)) and suffix in (".kmodel", ".smodel", ".kmx"):
+    if data.startswith((*KMODELS, seal.MAGIC)) and suffix in (".kmodel", ".smodel", ".kmx"):
         return Part(name, MODEL_ADDRESS, data)
     if suffix == ".kmodel":
         raise UserError("flash_file_damaged", path.name, reason=f"{data[:4].hex(' ')} ...")

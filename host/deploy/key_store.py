@@ -108,10 +108,9 @@ class KeyStore:
         Raises:
             UserError: `key_unknown`, `key_damaged`.
         """
-        wanted = _folded(name)
-        for path in self._paths():
-            if _folded(path.stem) == wanted:
-                return self._read(path)
+        path, wanted = self._path_of(name), _folded(name)
+        if path:
+            return self._read(path)
         if _ID.fullmatch(wanted):
             found = self.by_id(bytes.fromhex(wanted))
             if found:
@@ -139,7 +138,7 @@ class KeyStore:
         Raises:
             UserError: `key_name_taken`.
         """
-        if any(_folded(path.stem) == _folded(name) for path in self._paths()):
+        if self._path_of(name):
             raise UserError("key_name_taken", _showable(name))
 
     # Writing
@@ -192,18 +191,21 @@ class KeyStore:
         Raises:
             UserError: `key_unknown`.
         """
-        for path in self._paths():
-            if _folded(path.stem) == _folded(name):
-                path.unlink()
-                sync_folder(self.folder)
-                return
-        raise self._unknown(name)
+        path = self._path_of(name)
+        if not path:
+            raise self._unknown(name)
+        path.unlink()
+        sync_folder(self.folder)
 
     # Inside
 
     def _paths(self) -> list[Path]:
         found = self.folder.glob(f"[!.]*{SUFFIX}")
         return sorted(found, key=lambda path: (_folded(path.stem), path.stem))
+
+    def _path_of(self, name: str) -> Path | None:
+        wanted = _folded(name)
+        return next((path for path in self._paths() if _folded(path.stem) == wanted), None)
 
     def _unknown(self, name: str = "") -> UserError:
         names = ", ".join(path.stem for path in self._paths()) or "-"

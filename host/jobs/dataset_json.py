@@ -12,14 +12,18 @@ from . import findings
 
 def to_json(dataset: Dataset, folder: Path) -> dict[str, Any]:
     """Return JSON values; a root inside of the job's `folder` is noted relative to it."""
-    inside = dataset.root.is_relative_to(folder)
     return {
         "task": dataset.task,
-        "root": str(dataset.root.relative_to(folder) if inside else dataset.root),
+        "root": place_of(dataset.root, folder),
         "labels": list(dataset.labels),
         "samples": [asdict(sample) for sample in dataset.samples],
         "findings": findings.to_json(dataset.findings),
     }
+
+
+def place_of(root: Path, folder: Path) -> str:
+    """Return a root as it is noted: inside of `folder` relative to it, so that this can move."""
+    return root.relative_to(folder).as_posix() if root.is_relative_to(folder) else str(root)
 
 
 def from_json(values: dict[str, Any], folder: Path) -> Dataset:

@@ -16,17 +16,11 @@ def starts_in(store: Store, job_id: str) -> float | None:
     That is what the running job says of itself, and of each that is before this one what jobs of
     its kind (task and preset) took a picture.
     """
-    waiting = store.waiting()
-    before = [job.id for job in waiting].index(job_id) if job_id in map(_id, waiting) else 0
     done = store.jobs(("done",))
     times = [job.eta_seconds for job in store.jobs(("running",))]
-    times += [_takes(job, done) for job in waiting[:before]]
+    times += [_takes(job, done) for job in store.before(job_id)]
     known = [time for time in times if time is not None]
     return sum(known) if len(known) == len(times) else None
-
-
-def _id(job: Job) -> str:
-    return job.id
 
 
 def _takes(job: Job, done: list[Job]) -> float | None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import secrets
 from datetime import datetime, timedelta
 
-from .store import Job, Store, now
+from .store import UNENDED, Job, Store, now
 
 SECONDS = 30.0
 """How long a lease lasts."""
@@ -28,7 +28,7 @@ def new_owner() -> str:
 
 def turn_of(store: Store, submitter: str) -> int:
     """Return the turn of a job that `submitter` sends now: after all of their own that wait."""
-    active = [*store.jobs(("running",)), *store.waiting(), *store.jobs(("paused",))]
+    active = store.jobs(UNENDED)
     first = min((job.turn for job in active), default=0)
     own = max((job.turn for job in active if job.submitter == submitter), default=first - 1)
     return max(first, own + 1)

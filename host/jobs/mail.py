@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from ..config import Settings, is_loopback
+from ..datasets.limits import MIB
 from ..errors import describe
+from ..files import file_inside
 from ..i18n import N_, translator
 from . import findings
 from .doubts import doubts
@@ -100,7 +102,7 @@ def _letter(job: Job, language: str, base: str, attached: bool) -> Letter:
 
 def _rows(result: Mapping[str, Any], language: str) -> Iterator[tuple[str, str]]:
     """Yield the figures of a result with their names, which are to be translated."""
-    tr, mib = translator(language), 1024 * 1024
+    tr = translator(language)
     both = tr(N_("{int8} % on the simulated K210 (INT8), {float} % before quantization"))
     key = "map50" if "map50" in result["int8"] else "accuracy"
     percents = {kind: f"{100 * result[kind][key]:.1f}" for kind in ("int8", "float")}
@@ -109,8 +111,8 @@ def _rows(result: Mapping[str, Any], language: str) -> Iterator[tuple[str, str]]
     yield name if key == "map50" else N_("Accuracy on pictures it was not trained on"), \
         both.format(**percents)  # fmt: skip
     yield N_("A picture on the board (estimate)"), f"{result['ms']:.0f} ms"
-    yield N_("Model file (kmodel V3)"), f"{result['kmodel_bytes'] / mib:.2f} MB"
-    yield N_("Memory that it takes on the board"), f"{result['ram_bytes'] / mib:.2f} MB"
+    yield N_("Model file (kmodel V3)"), f"{result['kmodel_bytes'] / MIB:.2f} MB"
+    yield N_("Memory that it takes on the board"), f"{result['ram_bytes'] / MIB:.2f} MB"
     if "seal" in result:
         yield N_("Sealed for the board"), result["seal"]["board"]
 
@@ -119,10 +121,8 @@ def _attachment(job: Job, folder: Path, limit: int) -> bytes | None:
     """Return the SD zip of a done job unless it is larger than `limit` bytes or gone."""
     if job.state != "done":
         return None
-    folder = folder.resolve()
-    path = (folder / job.result.get("sd_zip", "")).resolve()
-    small = path.is_relative_to(folder) and path.is_file() and path.stat().st_size <= limit
-    return path.read_bytes() if small else None
+    path = file_inside(folder, job.result.get("sd_zip", ""))
+    return path.read_bytes() if path and path.stat().st_size <= limit else None
 
 
 def _message_id(job: Job, settings: Settings) -> str:

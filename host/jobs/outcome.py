@@ -14,7 +14,7 @@ from ..files import atomic_write
 from . import child, events, findings, pictures, room
 from .result_types import TUNED
 from .spec import JobSpec
-from .store import ENDED, Job, State, Store, now
+from .store import IDLE, Job, State, Store, now
 
 DEATHS = 2
 """So often a job whose process was killed goes on by itself."""
@@ -28,7 +28,7 @@ def write_spec(folder: Path, job: Job, spec: JobSpec) -> None:
     Raises:
         UserError: `job_state_wrong`.
     """
-    if job.state not in ("checked", *ENDED):
+    if job.state not in IDLE:
         raise UserError("job_state_wrong", job.id, state=job.state, needed="checked")
     atomic_write(folder / child.SPEC, spec.to_json().encode())
 

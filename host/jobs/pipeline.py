@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from .. import kmodel
 from ..datasets.dataset import Dataset
 from ..datasets.intake import UNPACKED
+from ..datasets.limits import MIB
 from ..deploy import firmware, kfpkg, package, sdcard
 from ..deploy.key_store import StoredKey
 from ..files import atomic_write, remove_partial
@@ -25,7 +26,7 @@ from ..trainer import runtime
 from ..trainer.model import load
 from ..trainer.pictures import read_pictures
 from . import canmv, classify, detect, judgements, room, sealing
-from .dataset_json import from_json, to_json
+from .dataset_json import from_json, place_of, to_json
 from .model_file import layer_rows
 from .pictures import LAYERS, REPORT
 from .progress import Listener, Progress
@@ -85,7 +86,7 @@ def run(folder: Path, spec: JobSpec, report: Listener) -> dict[str, Any]:
     progress.begin("evaluate")
     judged = steps.do("evaluate", lambda: _evaluate(task, job, model.get()))
     progress.begin("seal" if board else "package")
-    image = firmware.find(Path(spec.firmware_folder), build) if spec.firmware_folder else None
+    image = spec.firmware_file(build)
     packed = steps.do(
         "package",
         lambda: _package(job, build, board, image, judged),
@@ -167,7 +168,7 @@ def _require_room(job: Run) -> None:
     whole = room.estimate(job.options, len(job.dataset.samples))
     needed = max(room.SPARE, whole - room.taken_bytes(job.folder / TRAINING))
     free = room.free_bytes(job.folder)
-    values = {"needed_bytes": needed, "needed_mb": needed // room.MIB, "free_mb": free // room.MIB}
+    values = {"needed_bytes": needed, "needed_mb": needed // MIB, "free_mb": free // MIB}
     job.progress.tell(0.0, "room", values=values)
     room.require(job.folder, needed)
 
@@ -249,12 +250,10 @@ def _evaluate(task: Task, job: Run, model: FloatModel) -> tuple[dict[str, Any], 
 
 def _result(task: Task, job: Run, reports: Reports, model: FloatModel) -> dict[str, Any]:
     dataset = job.dataset
-    root = dataset.root  # inside of the job's folder it is relative, so that this can be moved
-    inside = root.is_relative_to(job.folder)
     report = Report(
         float=reports["float"].as_dict(),
         int8=reports["int8"].as_dict(),
-        pictures=root.relative_to(job.folder).as_posix() if inside else str(root),
+        pictures=place_of(dataset.root, job.folder),
     )
     result = {
         "task": dataset.task,

@@ -19,7 +19,7 @@ from ..datasets.labels import printable
 from ..datasets.limits import MIB
 from ..errors import UserError
 from ..files import write_zip
-from . import edits, gallery, submit
+from . import edits, submit
 from .store import Job, Store
 
 MARK = "maixforge-project.json"
@@ -96,11 +96,8 @@ def receive(store: Store, settings: Settings, job_id: str) -> Job:
 
 
 def _check_edits(store: Store, settings: Settings, job: Job) -> None:
-    folder = store.folder(job.id)
-    if (folder / edits.NAME).is_file():
-        chosen = submit.limits_of(settings), submit.rules_of(settings)
-        shown = gallery.show(folder / submit.UPLOAD, folder, *chosen)
-        submit.record(store, job.id, shown.checked)
+    if (store.folder(job.id) / edits.NAME).is_file():
+        submit.record(store, job.id, submit.shown(store, settings, job.id).checked)
 
 
 def import_file(store: Store, settings: Settings, source: Path) -> Job:

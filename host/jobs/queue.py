@@ -28,7 +28,7 @@ from ..errors import UserError
 from . import events, lease, locks, outbox, outcome, retention, room
 from .processes import stop_group
 from .spec import JobSpec
-from .store import ENDED, Job, Store, now
+from .store import IDLE, Job, Store, now
 
 LOG = logging.getLogger(__name__)
 POLL_SECONDS = 0.25
@@ -97,7 +97,7 @@ class JobQueue:
         again |= mail or outbox.ordered("", "")
         times = {"queued": now(), "started": None, "ended": None}
         values = {"name": spec.name, "options": options, "result": {}, **again, **times}
-        if not self.store.move(job_id, ("checked", *ENDED), "queued", **values):
+        if not self.store.move(job_id, IDLE, "queued", **values):
             state = self.store.get(job_id).state
             raise UserError("job_state_wrong", job_id, state=state, needed="checked")
         self._wake()
@@ -122,9 +122,7 @@ class JobQueue:
 
     def position(self, job_id: str) -> int:
         """Return how many jobs end before this one starts, the running one included."""
-        waiting = [job.id for job in self.store.waiting()]
-        before = waiting.index(job_id) if job_id in waiting else 0
-        return before + len(self.store.jobs(("running",)))
+        return len(self.store.before(job_id)) + len(self.store.jobs(("running",)))
 
     def start(self) -> None:
         """Take the data folder for this process, put back what was running, start working.

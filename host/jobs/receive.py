@@ -53,20 +53,12 @@ def look(
     return checks.check(edits.apply(received, changes), rules, tell, limits)
 
 
-def read(
-    source: Path,
-    into: Path,
-    limits: Limits,
-    rules: Rules,
-    progress: Progress | None = None,
-    changes: Sequence[edits.Edit] = (),
-) -> Dataset:
-    """Do the same as `look`, for data that must be good enough to train.
+def usable(dataset: Dataset) -> Dataset:
+    """Return a data set that is good enough to train.
 
     Raises:
         UserError: with every finding, errors first, when it is not.
     """
-    dataset = look(source, into, limits, rules, progress, changes)
     if dataset.errors():
         raise UserError.of(sorted(dataset.findings, key=lambda one: one.severity))
     return dataset
@@ -78,17 +70,18 @@ def receive(folder: Path, spec: JobSpec, progress: Progress) -> tuple[Dataset, D
     The job's edits (see `edits`) are made to the first, none to the second.
 
     Raises:
-        UserError: as `read`, `edits.read` and `edits.apply`, and `test_label_unknown`,
+        UserError: as `look`, `usable`, `edits.read` and `edits.apply`, and `test_label_unknown`,
             `test_task_wrong`.
     """
     progress.begin("receive")
     limits, rules = Limits(**spec.limits), Rules(**spec.rules)
     changes = edits.read(folder).done
-    dataset = read(folder / spec.source, folder, limits, rules, progress, changes)
-    dataset = split(dataset, VALIDATION, spec.seed)
+    looked = look(folder / spec.source, folder, limits, rules, progress, changes)
+    dataset = split(usable(looked), VALIDATION, spec.seed)
     test = None
     if spec.test:
-        test = _aligned(read(folder / spec.test, folder / TEST_DATA, limits, FEW), dataset)
+        held_back = look(folder / spec.test, folder / TEST_DATA, limits, FEW)
+        test = _aligned(usable(held_back), dataset)
     _write_findings(folder, dataset.findings)
     return dataset, test
 

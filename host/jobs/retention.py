@@ -8,7 +8,7 @@ from datetime import timedelta
 from ..config import Settings
 from ..errors import UserError
 from .room import taken_bytes
-from .store import ENDED, Job, Store, now
+from .store import IDLE, Job, Store, now
 
 LOG = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ def too_old(store: Store, settings: Settings) -> list[Job]:
     if not (settings.keep_days or settings.keep_jobs or settings.keep_bytes):
         return []
     jobs = store.jobs()
-    free = [job for job in jobs if job.state in ("checked", *ENDED) and not job.kept]
+    free = [job for job in jobs if job.state in IDLE and not job.kept]
     count = len(jobs)
     sizes = {job.id: taken_bytes(store.folder(job.id)) for job in jobs if settings.keep_bytes}
     total = sum(sizes.values())

@@ -35,9 +35,7 @@ def retune(store: Store, job_id: str, values: Values) -> Job:
             job), `package_unfinished`, `board_option_unusable`.
     """
     with _packing:
-        job, folder = store.get(job_id), store.folder(job_id)
-        if job.state != "done":
-            raise UserError("job_state_wrong", job_id, state=job.state, needed="done")
+        job, folder = store.done(job_id), store.folder(job_id)
         new = folder / TUNED / secrets.token_hex(8)
         new.mkdir(parents=True)
         try:
@@ -66,7 +64,7 @@ def _pack(folder: Path, new: Path, result: dict[str, Any], values: Values) -> di
     said: dict[str, Any] = {**chosen, "sd_zip": _name(folder, card)}
     if result.get("kfpkg"):
         build = firmware.get(packed.firmware)
-        image = firmware.find(Path(spec.firmware_folder), build) if spec.firmware_folder else None
+        image = spec.firmware_file(build)
         said["kfpkg"] = _name(folder, kfpkg.build(packed, new / Path(result["kfpkg"]).name, image))
     for one in (new.parent, folder):
         sync_folder(one)

@@ -9,17 +9,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ..datasets.limits import MIB
 from ..errors import UserError
 from ..trainer.detect_options import DetectOptions, detect_options_for
 from ..trainer.detect_pictures import canvas_bytes
 from ..trainer.features import map_bytes, view_count
 from ..trainer.options import PRESETS, options_for
+from .receive import VALIDATION
 
-MIB = 1024 * 1024
 SPARE = 192 * MIB
 """Weights of the last epoch and of the best one with their optimizer's state, written anew before
 the old are dropped; the model; packages; the log."""
-VALIDATION = 0.2
 CHANNELS = 1024
 """Most values of a view's pooled features, 4 bytes each."""
 _FULL = (errno.ENOSPC, errno.EDQUOT)

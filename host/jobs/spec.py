@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
 from typing import Any, Self
 
+from ..deploy.firmware import Firmware, find
 from ..errors import UserError
 
 
@@ -50,6 +52,10 @@ class JobSpec:
         named = {"fit": self.fit, "backbone": self.backbone}
         chosen = {name: value for name, value in named.items() if value}
         return {"size": self.size, "seed": self.seed, **chosen}
+
+    def firmware_file(self, build: Firmware) -> Path | None:
+        """Return the user's file of a MaixPy build, None where there is none."""
+        return find(Path(self.firmware_folder), build) if self.firmware_folder else None
 
     def to_json(self) -> str:
         """Return the spec as JSON text."""

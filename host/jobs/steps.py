@@ -17,20 +17,18 @@ from typing import Any
 
 from .. import __version__
 from ..files import atomic_write
+from . import edits
 from .spec import JobSpec
 
 FOLDER = "steps"
-EDITS = "edits.jsonl"
-"""What was changed in the data set on its page, beside the upload."""
 PLACES = ("source", "test", "data_folder", "firmware_folder", "nncase_python")
 """Fields of a spec that say where something lies: what lies there counts, not where."""
-_BLOCK = 1 << 20
 
 
 def fingerprint(folder: Path, spec: JobSpec) -> str:
     """Return a hash of all that decides what a job makes: its order, its data, our version."""
     order = {name: value for name, value in asdict(spec).items() if name not in PLACES}
-    data = [digest(folder / name) for name in (spec.source, spec.test, EDITS) if name]
+    data = [digest(folder / name) for name in (spec.source, spec.test, edits.NAME) if name]
     text = json.dumps([__version__, bool(spec.test), order, data], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 

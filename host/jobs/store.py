@@ -36,6 +36,8 @@ lacks, such as room on the disk, is there again; the others say what they say.""
 
 STATES: tuple[State, ...] = get_args(State)
 ENDED: tuple[State, ...] = ("done", "failed", "cancelled")
+IDLE: tuple[State, ...] = ("checked", *ENDED)
+"""Of a job that may be changed, sent or deleted."""
 UNENDED: tuple[State, ...] = ("queued", "running", "paused")
 MailState = Literal["", "waiting", "sending", "sent", "failed", "unsure"]
 """waiting: for the job's end or for the next attempt; unsure: nobody knows whether it was sent."""
@@ -162,6 +164,17 @@ class Store:
             raise UserError("job_missing", job_id)
         return job
 
+    def done(self, job_id: str) -> Job:
+        """Return a job that is done.
+
+        Raises:
+            UserError: `job_missing`, or `job_state_wrong`.
+        """
+        job = self.get(job_id)
+        if job.state != "done":
+            raise UserError("job_state_wrong", job_id, state=job.state, needed="done")
+        return job
+
     def jobs(self, states: Collection[State] = STATES) -> list[Job]:
         """Return the jobs in one of `states`, newest first."""
         query = select(Job).where(Job.state.in_(states)).order_by(Job.created.desc(), Job.id)
@@ -178,6 +191,12 @@ class Store:
         """Return the queued jobs, the next one first."""
         jobs = self.jobs(("queued",))
         return sorted(jobs, key=lambda job: (job.turn, job.queued or job.created, job.id))
+
+    def before(self, job_id: str) -> list[Job]:
+        """Return the queued jobs before a job; none when it does not wait."""
+        waiting = self.waiting()
+        place = next((at for at, job in enumerate(waiting) if job.id == job_id), 0)
+        return waiting[:place]
 
     def update(self, job_id: str, **values: Any) -> None:
         """Set columns of a job that exists; a deleted one stays deleted."""
@@ -209,7 +228,7 @@ class Store:
             UserError: `job_missing` or `job_state_wrong`.
         """
         job = self.get(job_id)
-        query = delete(Job).where(Job.id == job_id, Job.state.in_(("checked", *ENDED)))
+        query = delete(Job).where(Job.id == job_id, Job.state.in_(IDLE))
         with self._session() as session:
             gone = session.execute(query)
         assert isinstance(gone, CursorResult)

@@ -55,6 +55,16 @@ def check(store: Store, settings: Settings, job_id: str, name: str) -> Job:
     )
 
 
+def shown(store: Store, settings: Settings, job_id: str) -> gallery.Gallery:
+    """Return the gallery of a job.
+
+    Raises:
+        UserError: as `gallery.show`.
+    """
+    folder = store.folder(job_id)
+    return gallery.show(folder / UPLOAD, folder, limits_of(settings), rules_of(settings))
+
+
 def record(store: Store, job_id: str, dataset: Dataset) -> None:
     """Write to the job's row what the check found in its data set, edited since."""
     found = findings.to_json(dataset.findings)

@@ -17,6 +17,7 @@ from ..datasets.pictures import decode
 from ..datasets.prepare import fit_image
 from ..deploy.package import BoardOptions
 from ..errors import UserError
+from ..files import file_inside
 from ..kmodel import region
 from .pictures import jpeg
 from .tryout import read_model
@@ -91,8 +92,8 @@ def show(
         UserError: one of the `picture_` codes of `datasets.pictures.decode`, or `file_missing`:
             the kmodel is not there.
     """
-    path = (folder / result["kmodel"]).resolve()
-    if not (path.is_relative_to(folder) and path.is_file()):
+    path = file_inside(folder, result["kmodel"])
+    if not path:
         raise UserError("file_missing", result["kmodel"])
     with _simulating:
         simulator = _simulator(read_model(path))

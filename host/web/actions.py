@@ -8,6 +8,7 @@ from pathlib import Path
 from flask import Response, send_file
 
 from ..errors import UserError
+from ..files import file_inside
 from ..jobs import findings, project, submit
 from ..jobs.store import Job
 from .forms import JobForm
@@ -80,5 +81,4 @@ def _file(job: Job, name: str) -> Path | None:
     folder = host().store.folder(job.id)
     part, _, deeper = DOWNLOADS[name][0].partition(".")
     named = job.result.get(part, "")
-    path = (folder / (named.get(deeper, "") if isinstance(named, dict) else named)).resolve()
-    return path if path.is_relative_to(folder) and path.is_file() else None
+    return file_inside(folder, named.get(deeper, "") if isinstance(named, dict) else named)

@@ -9,14 +9,12 @@ from typing import Any
 from flask import Blueprint, render_template, request
 from flask_babel import gettext as _
 
-from ..errors import UserError
+from ..datasets.limits import MIB
 from ..jobs.store import Job
 from . import view
 from .state import host
 
 blueprint = Blueprint("compare", __name__)
-
-MIB = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +39,7 @@ class Row:
 def page() -> str:
     """Show the done jobs `a` and `b` side by side, or a form that asks for them."""
     asked = [request.args.get(name, "") for name in ("a", "b")]
-    jobs = [_done(one) for one in asked if one]
+    jobs = [host().store.done(one) for one in asked if one]
     pair = jobs if len(jobs) == 2 else []
     done = host().store.jobs(("done",))
     others = (job.id for job in done if job.id not in asked)
@@ -54,13 +52,6 @@ def page() -> str:
         classes=_classes(pair),
         choices=_choices(pair),
     )
-
-
-def _done(job_id: str) -> Job:
-    job = host().store.get(job_id)
-    if job.state != "done":
-        raise UserError("job_state_wrong", job_id, state=job.state, needed="done")
-    return job
 
 
 def _figures(pair: list[Job]) -> list[Row]:

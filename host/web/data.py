@@ -12,15 +12,13 @@ from ..datasets.dataset import Sample
 from ..errors import UserError
 from ..jobs import edits, gallery, submit
 from ..jobs.gallery import MARKS, Gallery, Picture
-from ..jobs.store import ENDED, Job
+from ..jobs.store import IDLE, Job
 from . import problems
 from .openapi import BYTES, TEXT, Schema, answer, closed, describe, many, ref
 from .state import host
 
 blueprint = Blueprint("data", __name__)
 
-EDITABLE = ("checked", *ENDED)
-"""States of a job whose data may be edited."""
 COUNT, COUNT_MAX = 200, 2000
 """Pictures of one answer: as usual, and at most."""
 BODY_BYTES = 2 * 1024 * 1024
@@ -129,7 +127,7 @@ def preview(job_id: str, number: int, size: str) -> Response:
 def page(job_id: str) -> str:
     """Show the pictures of a job by class; with `only` (numbers) no others."""
     job, shown = _open(job_id)
-    if job.state in EDITABLE and job.dataset != submit.summary(shown.checked):
+    if job.state in IDLE and job.dataset != submit.summary(shown.checked):
         # The host was stopped after an edit was on the disk and before the row knew.
         submit.record(host().store, job_id, shown.checked)
         job = host().store.get(job_id)
@@ -227,15 +225,13 @@ def _boxes(shown: Gallery, sample: Sample) -> list[dict[str, Any]]:
 
 def _open(job_id: str) -> tuple[Job, Gallery]:
     here = host()
-    job, folder = here.store.get(job_id), here.store.folder(job_id)
-    limits, rules = submit.limits_of(here.settings), submit.rules_of(here.settings)
-    return job, gallery.show(folder / submit.UPLOAD, folder, limits, rules)
+    return here.store.get(job_id), submit.shown(here.store, here.settings, job_id)
 
 
 def _change(job: Job, shown: Gallery, step: edits.Step) -> Gallery:
     """Make an edit durable, check the data again and write to the job's row what was found."""
     here = host()
-    if job.state not in EDITABLE:
+    if job.state not in IDLE:
         raise UserError("job_state_wrong", job.id, state=job.state, needed="checked")
     edits.add(here.store.folder(job.id), shown.received.dataset, step)
     edited = _open(job.id)[1]
@@ -248,7 +244,7 @@ def _state(job: Job, shown: Gallery) -> dict[str, Any]:
         "counts": _counts(shown),
         "undo": len(shown.history.done),
         "redo": len(shown.history.undone),
-        "editable": job.state in EDITABLE,
+        "editable": job.state in IDLE,
         "trainable": not shown.checked.errors(),
         "findings": problems.as_dicts(shown.checked.findings),
     }

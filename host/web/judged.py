@@ -56,9 +56,7 @@ def picture(job_id: str, kind: str, number: int) -> Response:
 
 
 def _open(job_id: str, kind: str) -> tuple[Job, list[Entry]]:
-    job = host().store.get(job_id)
-    if job.state != "done":
-        raise UserError("job_state_wrong", job_id, state=job.state, needed="done")
+    job = host().store.done(job_id)
     known = judgements.read(host().store.folder(job_id))
     if kind not in KINDS or kind not in known:
         raise UserError("page_missing", request.path)

@@ -71,7 +71,7 @@ def look(job_id: str) -> Response:
     right, bottom (null: infinitely far), number of the label, score, number of the anchor and cell.
     `picture` is what the model saw.
     """
-    job = _done(job_id)
+    job = host().store.done(job_id)
     values = Values.of(job.result).changed(request.form)
     seen = _try(job)
     return jsonify(
@@ -99,14 +99,14 @@ def change(job_id: str) -> Response:
 @blueprint.get("/jobs/<job_id>/try")
 def page(job_id: str) -> str:
     """Show where a picture can be dropped."""
-    job = _done(job_id)
+    job = host().store.done(job_id)
     return _render(job, Values.of(job.result))
 
 
 @blueprint.post("/jobs/<job_id>/try")
 def show(job_id: str) -> BaseResponse | str:
     """Show the answer to the form's picture, or why there is none; the page's script reads it."""
-    job = _done(job_id)
+    job = host().store.done(job_id)
     values = Values.of(job.result)
     try:
         values = values.changed(request.form)
@@ -123,15 +123,8 @@ def use(job_id: str) -> BaseResponse:
     return redirect(url_for("pages.job", job_id=job_id, _anchor="values"), 303)
 
 
-def _done(job_id: str) -> Job:
-    job = host().store.get(job_id)
-    if job.state != "done":
-        raise UserError("job_state_wrong", job_id, state=job.state, needed="done")
-    return job
-
-
 def _retune(job_id: str) -> Job:
-    job = _done(job_id)
+    job = host().store.done(job_id)
     body: Any = request.get_json(silent=True) if request.is_json else request.form
     if not isinstance(body, Mapping):
         raise UserError("body_wrong")

@@ -10,6 +10,7 @@ from typing import Any
 from flask_babel import gettext as _
 
 from ..config import Settings
+from ..datasets.limits import MIB
 from ..errors import Finding
 from ..jobs import room
 from ..jobs.doubts import doubts
@@ -193,7 +194,7 @@ def states() -> dict[str, str]:
 def room_mb(job: Job, data: Path) -> dict[str, int]:
     """Return how much room on the disk a training takes at most and how much is free, in MB."""
     needed, free = room.of_job(job.dataset), room.free_bytes(data)
-    return {"needed": -(-needed // room.MIB), "free": free // room.MIB}
+    return {"needed": -(-needed // MIB), "free": free // MIB}
 
 
 def stage(state: str) -> int:
