@@ -13,6 +13,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
+from typing import IO
 
 from ..errors import Finding, Severity, UserError
 from . import box_checks
@@ -108,11 +110,11 @@ def _sorted(dataset: Dataset, findings: Iterable[Finding]) -> Dataset:
 def _look_at_all(
     dataset: Dataset, rules: Rules, limits: Limits, progress: Progress | None
 ) -> Iterator[Seen]:
-    look_at = partial(_look_at, dataset, rules, limits)
+    see = partial(_see, dataset, rules, limits)
     pixels = 0
     with quiet_decoders(), ThreadPoolExecutor(_THREADS) as pool:
         try:
-            for done, one in enumerate(pool.map(look_at, dataset.samples), start=1):
+            for done, one in enumerate(pool.map(see, dataset.samples), start=1):
                 pixels += one.sample.width * one.sample.height
                 if pixels > limits.total_pixels:
                     megapixels = limits.total_pixels // 1_000_000
@@ -124,9 +126,14 @@ def _look_at_all(
             pool.shutdown(cancel_futures=True)
 
 
-def _look_at(dataset: Dataset, rules: Rules, limits: Limits, sample: Sample) -> Seen:
+def _see(dataset: Dataset, rules: Rules, limits: Limits, sample: Sample) -> Seen:
+    return look_at(dataset.file(sample), sample, rules, limits)
+
+
+def look_at(source: Path | IO[bytes], sample: Sample, rules: Rules, limits: Limits) -> Seen:
+    """Decode one picture (a path or an open file) that is or will be the one of `sample`."""
     try:
-        picture = decode(dataset.file(sample), sample.path, limits.pixels, _DECODED_SIDE)
+        picture = decode(source, sample.path, limits.pixels, _DECODED_SIDE)
     except UserError as error:
         return Seen(sample, error.findings[0])
     size = f"{picture.width}x{picture.height}"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
@@ -22,6 +22,7 @@ from ..datasets.labels import check_labels, printable
 from ..datasets.limits import RULES
 from ..errors import UserError
 from ..files import sync_folder
+from .added import extend, is_added
 
 NAME = "edits.jsonl"
 JOURNAL_BYTES = 16 * 1024 * 1024
@@ -29,6 +30,7 @@ JOURNAL_BYTES = 16 * 1024 * 1024
 BOXES = 500
 """Most boxes of one picture."""
 BOX = ("label", "left", "top", "right", "bottom")
+KINDS = ("move", "delete", "boxes", "rename", "add")
 _TASKS = {"move": ("classify",), "boxes": ("detect",)}
 """Kinds of edits that only one task has."""
 
@@ -43,10 +45,12 @@ class Edit:
     - delete: `pictures` are left out;
     - boxes: the only one of `pictures` has `boxes` and no others, in pixels of the picture as a
       viewer shows it, each with the name of its label; none makes it a negative;
-    - rename: `label` is called `to`; where `to` exists already the two become one.
+    - rename: `label` is called `to`; where `to` exists already the two become one;
+    - add: `pictures` (see `added`) come into the data set, of a classifier with the class
+      `label`, a new one perhaps, of a detector without boxes yet.
     """
 
-    kind: Literal["move", "delete", "boxes", "rename"]
+    kind: Literal["move", "delete", "boxes", "rename", "add"]
     pictures: tuple[str, ...] = ()
     label: str = ""
     to: str = ""
@@ -66,10 +70,15 @@ Step = Edit | Literal["undo", "redo"]
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """The edits in force, in order, and those that can be done again, the next one last."""
+    """The edits in force, in order, and those that can be done again, the next one last.
+
+    `added` are the pictures that were ever added, in order, also where that was undone: pictures
+    have their numbers by their place for ever.
+    """
 
     done: tuple[Edit, ...] = ()
     undone: tuple[Edit, ...] = ()
+    added: tuple[str, ...] = ()
 
     def after(self, step: Step) -> History:
         """Return the history one step later.
@@ -77,14 +86,22 @@ class History:
         Raises:
             UserError: `edit_nothing` when there is nothing to undo or redo.
         """
+        return _history((step,), self)
+
+
+def _history(steps: Iterable[Step], before: History) -> History:
+    done, undone, added = [*before.done], [*before.undone], dict.fromkeys(before.added)
+    for step in steps:
         if isinstance(step, Edit):
-            return History((*self.done, step))
-        source = self.done if step == "undo" else self.undone
+            done.append(step)
+            undone.clear()
+            added |= dict.fromkeys(step.pictures if step.kind == "add" else ())
+            continue
+        source, target = (done, undone) if step == "undo" else (undone, done)
         if not source:
             raise UserError("edit_nothing", step)
-        if step == "undo":
-            return History(self.done[:-1], (*self.undone, self.done[-1]))
-        return History((*self.done, self.undone[-1]), self.undone[:-1])
+        target.append(source.pop())
+    return History(tuple(done), tuple(undone), tuple(added))
 
 
 def parse(value: Any) -> Step:
@@ -103,13 +120,14 @@ def _parse(value: Any) -> Step:
     kind = value["edit"]
     if kind in ("undo", "redo") and len(value) == 1:
         return kind
-    if kind not in ("move", "delete", "boxes", "rename"):
+    if kind not in KINDS:
         raise ValueError("edit: move, delete, boxes, rename, undo, redo")
     wanted = {
         "move": {"pictures", "label"},
         "delete": {"pictures"},
         "boxes": {"pictures", "boxes"},
         "rename": {"label", "to"},
+        "add": {"pictures"} | ({"label"} & set(value)),
     }[kind]
     if set(value) != {"edit", *wanted}:
         raise ValueError(f"{kind}: {', '.join(sorted(wanted))}")
@@ -119,6 +137,8 @@ def _parse(value: Any) -> Step:
         raise ValueError("pictures: one or more, each once")
     if kind == "boxes" and len(pictures) != 1:
         raise ValueError("boxes: of one picture")
+    if kind == "add" and not all(map(is_added, pictures)):
+        raise ValueError("add: pictures in added/")
     boxes = tuple(_box(one) for one in _list(value.get("boxes", [])))
     if len(boxes) > BOXES:
         raise ValueError(f"boxes: at most {BOXES}")
@@ -155,13 +175,17 @@ def read(folder: Path) -> History:
     """
     path = folder / NAME
     data = path.read_bytes() if path.exists() else b""
-    history = History()
-    for number, line in enumerate(data[: data.rfind(b"\n") + 1].splitlines(), start=1):
-        try:
-            history = history.after(parse(json.loads(line)))
-        except (ValueError, UserError) as error:
-            raise UserError("edits_unreadable", NAME, line=number) from error
-    return history
+    lines, number = data[: data.rfind(b"\n") + 1].splitlines(), 0
+
+    def steps() -> Iterator[Step]:
+        nonlocal number
+        for number, line in enumerate(lines, start=1):  # noqa: B007 - the error tells it
+            yield parse(json.loads(line))
+
+    try:
+        return _history(steps(), History())
+    except (ValueError, UserError) as error:
+        raise UserError("edits_unreadable", NAME, line=number) from error
 
 
 def add(folder: Path, dataset: Dataset, step: Step) -> History:
@@ -177,7 +201,7 @@ def add(folder: Path, dataset: Dataset, step: Step) -> History:
         before = read(folder)
         after = before.after(step)
         if isinstance(step, Edit):
-            _check_label(apply(dataset, after.done), step)
+            _check_label(edited(dataset, folder, after), step)
         _append(folder / NAME, {"edit": step} if isinstance(step, str) else step.as_dict())
     return after
 
@@ -211,8 +235,19 @@ def _append(path: Path, value: Mapping[str, Any]) -> None:
         sync_folder(path.parent)
 
 
+def edited(dataset: Dataset, folder: Path, history: History) -> Dataset:
+    """Return the received data set of the job in `folder` as its history makes it.
+
+    Raises:
+        UserError: as `apply`.
+    """
+    return apply(extend(dataset, folder, history.added), history.done)
+
+
 def apply(dataset: Dataset, edits: Iterable[Edit]) -> Dataset:
     """Return `dataset` with `edits`; labels that they left without any use are gone.
+
+    Of added pictures those are in that an edit adds.
 
     Raises:
         UserError: `picture_missing` or `edit_label_unknown` for one that is not (or no longer)
@@ -220,7 +255,9 @@ def apply(dataset: Dataset, edits: Iterable[Edit]) -> Dataset:
     """
     desk = _Desk(dataset)
     for edit in edits:
-        if dataset.task not in _TASKS.get(edit.kind, (dataset.task,)):
+        labelled = dataset.task == "classify"
+        unfit = edit.kind == "add" and bool(edit.label) != labelled
+        if unfit or dataset.task not in _TASKS.get(edit.kind, (dataset.task,)):
             raise UserError("edit_unfit", edit.kind, task=dataset.task)
         getattr(desk, edit.kind)(edit)
     return desk.dataset()
@@ -232,13 +269,21 @@ class _Desk:
     def __init__(self, dataset: Dataset) -> None:
         self._received = dataset
         self._labels = list(dataset.labels)
-        self._samples = {sample.path: sample for sample in dataset.samples}
+        self._known = {sample.path: sample for sample in dataset.samples}
+        self._samples = {path: one for path, one in self._known.items() if not is_added(path)}
         self._unused = set(range(len(self._labels))) - _used(dataset.samples)
 
     def move(self, edit: Edit) -> None:
         place = self._place(edit.label)
         for path in edit.pictures:
             self._samples[path] = replace(self._sample(path), label=place)
+
+    def add(self, edit: Edit) -> None:
+        place = self._place(edit.label) if edit.label else None
+        for path in edit.pictures:
+            if path not in self._known:
+                raise UserError("picture_missing", printable(path))
+            self._samples[path] = replace(self._known[path], label=place)
 
     def delete(self, edit: Edit) -> None:
         for path in edit.pictures:

@@ -21,13 +21,14 @@ from ..datasets.checks import Seen
 from ..datasets.dataset import Dataset, Sample
 from ..datasets.duplicates import same_pixels
 from ..datasets.limits import Limits, Rules
-from ..datasets.pictures import decode
+from ..datasets.pictures import decode, quiet_decoders
 from ..errors import Finding, UserError
 from ..files import atomic_write
-from . import dataset_json, edits, findings
+from . import added, dataset_json, edits, findings
 from .pictures import jpeg
 
 LOOKED = "looked.json"
+LOOKED_ADDED = "looked"
 PREVIEWS = "previews"
 SIDES = {"small": 192, "large": 1280}
 """Most pixels of the longer side of a preview."""
@@ -38,13 +39,16 @@ labels is in; torn: an equal picture has other labels; broken: cannot be used.""
 MARKS: tuple[Mark, ...] = ("near", "same", "torn", "broken")
 
 _looking = Lock()
-_decoding = BoundedSemaphore(2)
+decoding = BoundedSemaphore(2)
 """A picture of 16 megapixels takes 50 MB while it is decoded."""
 
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """The data set before all edits, and what its pictures are, in the order of its samples."""
+    """The data set before all edits, and what its pictures are, in the order of its samples.
+
+    In a gallery it has the pictures that were ever added, too, after those that were sent.
+    """
 
     dataset: Dataset
     seen: tuple[Seen, ...]
@@ -145,7 +149,32 @@ def show(source: Path, folder: Path, limits: Limits, rules: Rules) -> Gallery:
     with _looking:
         if not _kept(folder, _asked(limits, rules)):
             look(source, folder, limits, rules)
-    return _gallery(folder, _stamp(folder / LOOKED), _stamp(folder / edits.NAME), rules)
+    stamps = _stamp(folder / LOOKED), _stamp(folder / edits.NAME)
+    return _gallery(folder, stamps, limits, rules)
+
+
+def keep(folder: Path, seen: Seen, limits: Limits, rules: Rules) -> None:
+    """Keep what was found out about an added picture; when that is lost it is found out again."""
+    made = _kept_place(folder, seen.sample.path)
+    made.parent.mkdir(exist_ok=True)
+    made.write_text(json.dumps({"for": _asked(limits, rules), "seen": _seen_json(seen)}))
+
+
+def _look_at_added(folder: Path, sample: Sample, limits: Limits, rules: Rules) -> Seen:
+    try:
+        values = json.loads(_kept_place(folder, sample.path).read_bytes())
+        if values["for"] == _asked(limits, rules):
+            return _seen(sample, values["seen"])
+    except (OSError, ValueError, KeyError):  # never kept, or a power cut left half of it
+        pass
+    with decoding, quiet_decoders():
+        seen = checks.look_at(added.file_of(folder, sample.path), sample, rules, limits)
+    keep(folder, seen, limits, rules)
+    return seen
+
+
+def _kept_place(folder: Path, path: str) -> Path:
+    return folder / LOOKED_ADDED / f"{added.file_of(folder, path).name}.json"
 
 
 def preview(folder: Path, received: Dataset, number: int, size: str) -> bytes:
@@ -162,7 +191,7 @@ def preview(folder: Path, received: Dataset, number: int, size: str) -> bytes:
         path = received.file(sample).resolve()
         if not path.is_relative_to(folder.resolve()):
             raise UserError("picture_missing", sample.path)
-        with _decoding:
+        with decoding:
             image = decode(path, sample.path, side=side).image
             image.thumbnail((side, side))
         made.parent.mkdir(exist_ok=True)
@@ -201,11 +230,9 @@ def _read(folder: Path, _stamp: tuple[int, int]) -> tuple[list[dict[str, int]], 
 
 
 @lru_cache(maxsize=4)
-def _gallery(
-    folder: Path, looked: tuple[int, int], _journal: tuple[int, int], rules: Rules
-) -> Gallery:
-    received = _read(folder, looked)[1]
+def _gallery(folder: Path, stamps: Any, limits: Limits, rules: Rules) -> Gallery:
     history = edits.read(folder)
+    received = _extended(folder, _read(folder, stamps[0])[1], history.added, limits, rules)
     edited = edits.apply(received.dataset, history.done)
     places = {one.sample.path: place for place, one in enumerate(received.seen)}
     seen = [_with(received.seen[places[one.path]], one) for one in edited.samples]
@@ -224,6 +251,23 @@ def _gallery(
         for one in seen
     )
     return Gallery(received, history, edited, checked, pictures)
+
+
+def _extended(
+    folder: Path, received: Received, paths: Iterable[str], limits: Limits, rules: Rules
+) -> Received:
+    """Return what was received with the pictures that were ever added."""
+    new = [_added(folder, path, limits, rules) for path in paths]
+    samples = (*received.dataset.samples, *(sample for sample, _ in new))
+    return Received(
+        received.dataset.with_samples(samples), (*received.seen, *(seen for _, seen in new))
+    )
+
+
+@lru_cache(maxsize=8192)
+def _added(folder: Path, path: str, limits: Limits, rules: Rules) -> tuple[Sample, Seen]:
+    sample = added.sample(folder, path)
+    return sample, _look_at_added(folder, sample, limits, rules)
 
 
 def _groups(checked: Dataset, places: dict[str, int]) -> dict[str, int]:

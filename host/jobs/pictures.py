@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 from ..datasets.prepare import load_image
 from ..errors import UserError
 from ..files import atomic_write
+from . import added
 
 FOLDER = "thumbnails"
 REPORT = "report"
@@ -77,7 +78,8 @@ def _source(folder: Path, result: dict[str, Any], name: str) -> Path:
     root = (folder / result["report"].get("pictures", "dataset")).resolve()
     path = (root / name).resolve()
     # The paths come from our own child, but their names come from the upload.
-    if not (path.is_relative_to(root) and root.is_relative_to(folder) and path.is_file()):
+    inside = path.is_relative_to(root) or path.parent == (folder / added.FOLDER).resolve()
+    if not (inside and root.is_relative_to(folder) and path.is_file()):
         raise UserError("picture_missing", name)
     return path
 

@@ -30,11 +30,12 @@ def look(
     limits: Limits,
     rules: Rules,
     progress: Progress | None = None,
-    changes: Sequence[edits.Edit] = (),
+    history: edits.History | None = None,
 ) -> Dataset:
     """Receive a zip (unpacked to `into/data`) or a folder, and check every picture.
 
-    The data set is checked with `changes` made to it, as it will be trained on.
+    The data set is checked as its `history` makes it, as it will be trained on; pictures that were
+    added lie in `into`.
 
     What is wrong with the data is in the findings of the data set.
 
@@ -50,7 +51,8 @@ def look(
             progress.tell(done / max(total, 1), "check")
 
     received = formats.load(root, limits, into)
-    return checks.check(edits.apply(received, changes), rules, tell, limits)
+    wanted = edits.edited(received, into, history) if history else received
+    return checks.check(wanted, rules, tell, limits)
 
 
 def usable(dataset: Dataset) -> Dataset:
@@ -75,8 +77,8 @@ def receive(folder: Path, spec: JobSpec, progress: Progress) -> tuple[Dataset, D
     """
     progress.begin("receive")
     limits, rules = Limits(**spec.limits), Rules(**spec.rules)
-    changes = edits.read(folder).done
-    looked = look(folder / spec.source, folder, limits, rules, progress, changes)
+    history = edits.read(folder)
+    looked = look(folder / spec.source, folder, limits, rules, progress, history)
     dataset = split(usable(looked), VALIDATION, spec.seed)
     test = None
     if spec.test:

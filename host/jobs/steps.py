@@ -17,7 +17,7 @@ from typing import Any
 
 from .. import __version__
 from ..files import atomic_write
-from . import edits
+from . import added, edits
 from .spec import JobSpec
 
 FOLDER = "steps"
@@ -26,9 +26,14 @@ PLACES = ("source", "test", "data_folder", "firmware_folder", "nncase_python")
 
 
 def fingerprint(folder: Path, spec: JobSpec) -> str:
-    """Return a hash of all that decides what a job makes: its order, its data, our version."""
+    """Return a hash of all that decides what a job makes: its order, its data, our version.
+
+    Raises:
+        UserError: as `edits.read`.
+    """
     order = {name: value for name, value in asdict(spec).items() if name not in PLACES}
     data = [digest(folder / name) for name in (spec.source, spec.test, edits.NAME) if name]
+    data += [digest(added.file_of(folder, one)) for one in edits.read(folder).added]
     text = json.dumps([__version__, bool(spec.test), order, data], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 

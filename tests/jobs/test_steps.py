@@ -70,7 +70,7 @@ def test_the_fingerprint_is_of_contents_and_not_of_places(tmp_path):
     others = [dataclasses.replace(a, seed=1), dataclasses.replace(a, size=128)]
     others += [dataclasses.replace(a, overrides={"views": 2}), dataclasses.replace(a, test="data")]
     assert len({fingerprint(tmp_path / "a", one) for one in others} | {first}) == 5
-    (tmp_path / "a" / edits.NAME).write_text("{}\n")
+    (tmp_path / "a" / edits.NAME).write_text('{"edit": "delete", "pictures": ["x"]}\n')
     edited = fingerprint(tmp_path / "a", a)
     (tmp_path / "a" / "data" / "1.jpg").write_bytes(b"2")
     assert len({first, edited, fingerprint(tmp_path / "a", a)}) == 3

@@ -198,8 +198,41 @@ MESSAGES: dict[str, Message] = {
     "edit_unfit": Message(
         what=N_("This data set has no such edit."),
         found="{path}, {task}",
-        needed=N_("move for classes; boxes for detection; delete, rename for both"),
+        needed=N_("move for classes; boxes for detection; delete, rename, add for both"),
         fix=N_("Choose another edit; nothing was changed."),
+    ),
+    "added_nothing": Message(
+        what=N_("No pictures were sent."),
+        found="",
+        needed=N_("one or more JPEG, PNG or BMP files"),
+        fix=N_("Choose pictures and send them again."),
+    ),
+    "added_class_missing": Message(
+        what=N_("It is not said which class the pictures are of."),
+        found="",
+        needed=N_("the name of a class, which may be a new one"),
+        fix=N_("Choose or type the class and send the pictures again; nothing was added."),
+    ),
+    "added_file_too_large": Message(
+        what=N_("A picture's file is too large."),
+        found=N_("{found:.1f} MB"),
+        needed=N_("at most {needed:.1f} MB"),
+        fix=N_("Make the picture smaller, for example with maixforge prepare, and send it again."),
+    ),
+    "added_too_large": Message(
+        what=N_("The data set would become too large; nothing was added."),
+        found=N_("{found:.1f} MB"),
+        needed=N_("at most {needed:.1f} MB with all that was sent and added before"),
+        fix=N_(
+            "Make the pictures smaller, for example with maixforge prepare, or ask whoever runs "
+            "this host to raise MAIXFORGE_UPLOAD_BYTES."
+        ),
+    ),
+    "added_too_many": Message(
+        what=N_("The data set would have too many pictures; nothing was added."),
+        found="",
+        needed=N_("at most {needed} with all that were sent and added before"),
+        fix=N_("Begin another data set, or ask whoever runs this host to raise MAIXFORGE_MEMBERS."),
     ),
     "edit_label_unknown": Message(
         what=N_("The data set has no label of this name."),

@@ -1,0 +1,161 @@
+"""Pictures come into a job that is there already: from a form, a webcam, a board."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from threading import Lock
+
+from ..config import Settings
+from ..datasets import checks
+from ..datasets.checks import Seen
+from ..datasets.dataset import Sample
+from ..datasets.labels import check_labels, printable
+from ..datasets.limits import MIB, RULES, Limits, Rules
+from ..datasets.pictures import quiet_decoders
+from ..errors import Finding, UserError
+from . import added, edits, gallery, submit
+from .gallery import Gallery
+from .room import taken_bytes
+from .store import IDLE, Store
+
+_adding = Lock()
+"""One after the other, so that none takes back what another one has found there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What came of `add_pictures`: the numbers of the pictures, in their order, and how many of
+    them were in the data set before; the gallery before and after."""
+
+    numbers: tuple[int, ...]
+    known: int
+    before: Gallery
+    after: Gallery
+
+
+def add_pictures(
+    store: Store,
+    settings: Settings,
+    job_id: str,
+    pictures: Iterable[tuple[str, bytes]],
+    label: str = "",
+) -> Added:
+    """Add pictures to a job whose data may be edited, as one edit: all of them or none.
+
+    When this returns they are on the disk, in the journal and checked. A picture whose bytes are
+    in the data set already is not added again; it gets the class `label` all the same.
+
+    Args:
+        store: where the job is.
+        settings: its limits hold for each picture, and for all of the job together.
+        job_id: of a job that neither waits nor runs.
+        pictures: a name for messages (any text) and the bytes of a file (JPEG, PNG, BMP, GIF,
+            WebP) of each; kept as they are, turned by their EXIF orientation when they are used.
+        label: the class of all of them, a new one perhaps; "" for a detector, whose pictures have
+            no boxes at first.
+
+    Raises:
+        UserError: `job_missing`, `job_state_wrong`, `added_nothing`, `added_class_missing`,
+            `edit_unfit`, what is wrong with the label, `added_too_many`, `added_too_large`,
+            `pictures_too_many_pixels`, or all that is wrong with the pictures, each by its name.
+            Nothing is added then.
+    """
+    with _adding:
+        job, folder = store.get(job_id), store.folder(job_id)
+        if job.state not in IDLE:
+            raise UserError("job_state_wrong", job_id, state=job.state, needed="checked")
+        before = submit.shown(store, settings, job_id)
+        _check_label(before, label)
+        new = _write(folder, before, pictures, settings)
+        present = {one.sample.path: one for one in before.pictures}
+        wanted = tuple(one for one in new if one not in present or present[one].label != label)
+        if wanted:
+            edits.add(folder, before.received.dataset, edits.Edit("add", wanted, label))
+        after = submit.shown(store, settings, job_id)
+        submit.record(store, job_id, after.checked)
+    places = {one.sample.path: one.number for one in after.pictures}
+    return Added(tuple(places[one] for one in new), len(new) - len(wanted), before, after)
+
+
+def _check_label(shown: Gallery, label: str) -> None:
+    task = shown.received.dataset.task
+    if task == "classify" and not label:
+        raise UserError("added_class_missing")
+    if task == "detect" and label:
+        raise UserError("edit_unfit", "label", task=task)
+    wrong = check_labels((label,) if label else (), RULES)
+    if wrong:
+        raise UserError.of(wrong)
+
+
+def _write(
+    folder: Path, before: Gallery, pictures: Iterable[tuple[str, bytes]], settings: Settings
+) -> tuple[str, ...]:
+    """Bring the pictures to the disk and return their paths, each once; or leave nothing."""
+    tray = _Tray(folder, before, submit.limits_of(settings), submit.rules_of(settings))
+    try:
+        for name, data in pictures:
+            tray.put(printable(name.replace("\\", "/").rpartition("/")[2]) or "?", data)
+        if tray.problems:
+            raise UserError.of(tray.problems)
+        if not tray.paths:
+            raise UserError("added_nothing")
+    except BaseException:
+        tray.clear()
+        raise
+    return tuple(tray.paths)
+
+
+class _Tray:
+    """Pictures on their way into a job."""
+
+    def __init__(self, folder: Path, before: Gallery, limits: Limits, rules: Rules) -> None:
+        self.paths: dict[str, None] = {}
+        self.problems: list[Finding] = []
+        self._folder, self._limits, self._rules = folder, limits, rules
+        self._known = {one.path for one in before.received.dataset.samples}
+        self._pixels = sum(one.sample.width * one.sample.height for one in before.received.seen)
+        upload = folder / submit.UPLOAD
+        self._bytes = taken_bytes(folder / added.FOLDER) + upload.stat().st_size
+        self._new: list[Path] = []
+
+    def put(self, name: str, data: bytes) -> None:
+        """Write one picture, or remember what is wrong with it."""
+        path = added.path_of(data)
+        if len(data) > self._limits.member_bytes:
+            params = {"found": len(data) / MIB, "needed": self._limits.member_bytes / MIB}
+            self.problems.append(Finding("added_file_too_large", name, params=params))
+            return
+        with gallery.decoding, quiet_decoders():
+            seen = checks.look_at(io.BytesIO(data), Sample(name), self._rules, self._limits)
+        if seen.problem:
+            self.problems.append(seen.problem)
+            return
+        self.paths[path] = None
+        if path not in self._known:
+            self._count(seen)
+        sample = replace(seen.sample, path=path)
+        gallery.keep(self._folder, replace(seen, sample=sample), self._limits, self._rules)
+        if added.write(self._folder, path, data):
+            self._new.append(added.file_of(self._folder, path))
+            self._bytes += len(data)
+        if self._bytes > self._limits.zip_bytes:
+            needed = self._limits.zip_bytes / MIB
+            raise UserError("added_too_large", found=self._bytes / MIB, needed=needed)
+
+    def _count(self, seen: Seen) -> None:
+        self._known.add(next(reversed(self.paths)))
+        self._pixels += seen.sample.width * seen.sample.height
+        if len(self._known) > self._limits.members:
+            raise UserError("added_too_many", needed=self._limits.members)
+        if self._pixels > self._limits.total_pixels:
+            needed = self._limits.total_pixels // 1_000_000
+            raise UserError("pictures_too_many_pixels", needed=needed)
+
+    def clear(self) -> None:
+        """Remove what was written and will not be used."""
+        for file in self._new:
+            file.unlink(missing_ok=True)
