@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -24,13 +24,6 @@ __all__ = ["options_for"]
 
 WORST = 12
 """Pictures in the gallery of the worst."""
-
-
-def untrained(options: TrainOptions, classes: int) -> Any:
-    """Return the Keras model as it is before the training."""
-    from ..trainer.backbone import build  # noqa: PLC0415 - loads Keras
-
-    return build(options.network(), options.size, classes)
 
 
 def train(dataset: Dataset, folder: Path, options: TrainOptions, listen: Listener) -> FloatModel:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -32,13 +32,6 @@ options_for = detect_options_for
 
 WORST = 12
 """Pictures in the gallery of the worst."""
-
-
-def untrained(options: DetectOptions, classes: int) -> Any:
-    """Return the Keras model as it is before the training."""
-    from ..trainer import detect_net  # noqa: PLC0415 - loads Keras
-
-    return detect_net.build(options, classes)
 
 
 def train(dataset: Dataset, folder: Path, options: DetectOptions, listen: Listener) -> FloatModel:

@@ -25,7 +25,7 @@ from ..kmodel.sqnr import layer_errors
 from ..trainer import runtime
 from ..trainer.model import load
 from ..trainer.pictures import read_pictures
-from . import added, canmv, classify, detect, judgements, room, sealing
+from . import canmv, classify, detect, judgements, room, sealing, sizes
 from .dataset_json import from_json, place_of, to_json
 from .model_file import layer_rows
 from .pictures import LAYERS, REPORT
@@ -74,7 +74,7 @@ def run(folder: Path, spec: JobSpec, report: Listener) -> dict[str, Any]:
     dataset, test = _receive(steps, folder, spec, progress)
     canmv.require_task(spec, dataset.task)
     task = TASKS[dataset.task]
-    options = task.options_for(spec.preset, **spec.choices(), **spec.overrides)
+    options = task.options_for(spec.preset, **spec.choices())
     job = Run(folder, spec, dataset, test, options, progress)
     model = _Model(task, job, build)
 
@@ -113,7 +113,7 @@ def _receive(
         unpacked = sum(room.unpacked_bytes(folder / one) for one in (spec.source, spec.test) if one)
         room.require(folder, unpacked)
         both = receive(folder, spec, progress)
-        roots = (UNPACKED, added.FOLDER, f"{TEST_DATA}/{UNPACKED}")
+        roots = (UNPACKED, f"{TEST_DATA}/{UNPACKED}")
         return [one and to_json(one, folder) for one in both], [FINDINGS, *roots]
 
     both = steps.do("check", work)
@@ -131,8 +131,7 @@ class _Model:
 
     def require_size(self) -> tuple[None, list[str]]:
         """Do the step: see that what will be trained fits the board."""
-        runtime.start(self.job.options.seed)
-        _require_size(self.task, self.job, self.build)
+        _require_size(self.job, self.build)
         return None, []
 
     def train(self) -> tuple[None, list[str]]:
@@ -151,16 +150,13 @@ class _Model:
         return self._model
 
 
-def _require_size(task: Task, job: Run, build: firmware.Firmware) -> None:
+def _require_size(job: Run, build: firmware.Firmware) -> None:
     """Refuse before the training what could not be packaged after it, naming what fits."""
-    from .sizes import board_size, smaller_choices  # noqa: PLC0415 - loads Keras
-
     classes, size = len(job.dataset.labels), job.options.size
-    file_bytes, main_memory = board_size(task, job.options, classes)
-    finding = firmware.check_fit(file_bytes, main_memory, build, size)
-    if finding:
-        choices = smaller_choices(task, job.options, classes)
-        firmware.require_fit(file_bytes, main_memory, build, size, choices)
+    taken = sizes.on_board(job.options, classes)
+    needed = taken.kmodel_bytes, taken.main_memory
+    if firmware.check_fit(*needed, build, size):
+        firmware.require_fit(*needed, build, size, sizes.smaller_choices(job.options, classes))
 
 
 def _require_room(job: Run) -> None:

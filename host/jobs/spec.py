@@ -51,7 +51,7 @@ class JobSpec:
         """Return what is said of the trainer's options, by their names."""
         named = {"fit": self.fit, "backbone": self.backbone}
         chosen = {name: value for name, value in named.items() if value}
-        return {"size": self.size, "seed": self.seed, **chosen}
+        return {"size": self.size, "seed": self.seed, **chosen, **self.overrides}
 
     def firmware_file(self, build: Firmware) -> Path | None:
         """Return the user's file of a MaixPy build, None where there is none."""

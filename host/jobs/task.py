@@ -67,10 +67,6 @@ class Task(Protocol):
         """Return the options of a preset with some changed."""
         ...
 
-    def untrained(self, options: Any, classes: int) -> Any:
-        """Return the Keras model as it is before the training."""
-        ...
-
     def train(self, dataset: Dataset, folder: Path, options: Any, listen: Listener) -> FloatModel:
         """Train in `folder`, or go on with what an earlier run has left there."""
         ...
