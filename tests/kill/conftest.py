@@ -1,4 +1,4 @@
-"""A process that is ready to be forked, and jobs that nobody has killed."""
+"""Jobs that nobody has killed."""
 
 import json
 
@@ -7,17 +7,7 @@ import pytest
 
 
 @pytest.fixture(scope="session")
-def loaded():
-    """Load what the forked processes need; nothing of it may have begun to work."""
-    import keras  # noqa: F401
-    import matplotlib.pyplot  # noqa: F401
-    import tensorflow  # noqa: F401
-
-    from host.jobs import pipeline  # noqa: F401
-
-
-@pytest.fixture(scope="session")
-def undisturbed(loaded, tmp_path_factory):
+def undisturbed(tmp_path_factory):
     """A function that returns the folder of a job nobody has killed and the points of its run."""
     known = {}
 

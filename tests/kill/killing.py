@@ -1,19 +1,24 @@
 """Jobs that are killed by SIGKILL at chosen points: before, in the middle of and after every write.
 
 The process of a job is forked from one that has loaded TensorFlow but never used it, so that a run
-takes as long as its work does. Points have names that are the same in every run.
+takes as long as its work does. That one is multiprocessing's fork server, not the process of the
+tests: there, another test may have put TensorFlow's threads to work, and its copy would wait for
+them for ever. Points have names that are the same in every run.
 """
 
 import errno
 import io
 import json
+import multiprocessing
 import os
 import re
 import signal
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +26,7 @@ from host_help import box_zip
 from PIL import Image
 
 from host.datasets import intake
-from host.jobs import child, events
+from host.jobs import child, events, room
 from host.jobs.spec import JobSpec
 from host.trainer import detect_stage, features, tune
 
@@ -29,6 +34,7 @@ RULES = {"classes_min": 2, "images_min": 4, "boxes_min": 2, "boxes_advised": 2}
 MADE = ("sd.zip", "model.kfpkg", "m.kmodel")
 VARYING = (".json", ".keras", ".png")
 """Files whose bytes may differ from run to run: they say how long something took."""
+RUN_SECONDS = 300
 Point = Callable[[str], None]
 
 
@@ -67,38 +73,56 @@ def colours_zip() -> bytes:
     return buffer.getvalue()
 
 
-def run(
-    folder: Path, choose: Callable[[str], bool] = lambda _: False, *, full: bool = False
-) -> tuple[int, list[str]]:
-    """Run the job in a process that kills itself at the first point that `choose` chooses.
+@dataclass(frozen=True)
+class AllBut:
+    """All points but those of `names`."""
 
-    With `full` it finds the disk full there, and from then on, instead.
+    names: Container[str]
+
+    def __contains__(self, name: str) -> bool:
+        return name not in self.names
+
+
+@cache
+def _server() -> multiprocessing.context.ForkServerContext:
+    context = multiprocessing.get_context("forkserver")
+    needed = ["keras", "matplotlib.pyplot", "tensorflow", "host.jobs.pipeline"]
+    context.set_forkserver_preload(needed)
+    return context
+
+
+def run(
+    folder: Path, at: Container[str] = (), *, full: bool = False, spare: int = room.SPARE
+) -> tuple[int, list[str]]:
+    """Run the job in a process that kills itself at the first point of `at`.
+
+    With `full` it finds the disk full there, and from then on, instead. `spare` is `room.SPARE`.
 
     Returns:
         The exit code (-9: it was killed) and the points that were passed, that one included.
     """
-    passed, told = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        os._exit(_job(folder, choose, told, full))
-    os.close(told)
-    with os.fdopen(passed) as pipe:
-        names = pipe.read().splitlines()
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), names
+    told = folder.parent / f"{folder.name}.points"
+    told.write_bytes(b"")
+    process = _server().Process(target=_job, args=(folder, at, told, full, spare), daemon=True)
+    process.start()
+    process.join(RUN_SECONDS)
+    if process.exitcode is None:
+        process.kill()
+        raise AssertionError(f"still at work after {told.read_text()}")
+    return process.exitcode, told.read_text().splitlines()
 
 
-def _job(folder: Path, choose: Callable[[str], bool], told: int, full: bool) -> int:
+def _job(folder: Path, at: Container[str], told: Path, full: bool, spare: int) -> None:
     os.dup2(os.pipe()[0], 0)  # its host lives: the pipe is never closed
     log = os.open(folder / "child.log", os.O_CREAT | os.O_WRONLY | os.O_APPEND)
     os.dup2(log, 1), os.dup2(log, 2)
-
-    seen: Counter[str] = Counter()
+    points, seen = os.open(told, os.O_WRONLY | os.O_APPEND), Counter()
 
     def point(name: str) -> None:
         seen[name] += 1
         name = f"{name} ({seen[name]})" if seen[name] > 1 else name
-        os.write(told, f"{name}\n".encode())
-        if choose(name):
+        os.write(points, f"{name}\n".encode())
+        if name in at:
             if full:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             os.kill(os.getpid(), signal.SIGKILL)
@@ -106,7 +130,8 @@ def _job(folder: Path, choose: Callable[[str], bool], told: int, full: bool) -> 
     _patch(point, folder)
     _log_epochs(folder / "epochs.log")
     features.BATCH = 8
-    return child.main([str(folder)])
+    room.SPARE = spare
+    os._exit(child.main([str(folder)]))
 
 
 def _patch(point: Point, folder: Path) -> None:

@@ -22,10 +22,7 @@ from host.config import Settings
 from host.jobs.queue import JobQueue
 from host.jobs.store import Store, new_id
 
-pytestmark = [
-    pytest.mark.timeout(3600),
-    pytest.mark.skipif(os.name != "posix", reason="processes are killed by signals"),
-]
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="processes are killed by signals")
 
 
 @contextmanager
@@ -136,6 +133,7 @@ def test_a_host_and_a_child_are_killed_once_each(undisturbed, job, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("seed", range(4))
 def test_many_random_kills(undisturbed, job, tmp_path, seed):
     killed = kill_and_compare(job, undisturbed("classify")[0], tmp_path, kills=12, seed=seed)
