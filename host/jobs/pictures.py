@@ -47,31 +47,27 @@ def worst_thumbnail(folder: Path, result: dict[str, Any], number: int) -> bytes:
     Raises:
         UserError: `picture_missing` when there is no such picture.
     """
-    return thumbnail(folder, result, worst(result), number, f"{number}.jpg")
-
-
-def thumbnail(
-    folder: Path,
-    result: dict[str, Any],
-    entries: Sequence[Mapping[str, Any]],
-    number: int,
-    name: str,
-) -> bytes:
-    """Return the picture of `entries[number]` as `worst_thumbnail` does; `name` is its file's.
-
-    Raises:
-        UserError: `picture_missing` when there is no such picture.
-    """
+    entries = worst(result)
     if not 0 <= number < len(entries):
         raise UserError("picture_missing", str(number))
+    return thumbnail(folder, result, entries[number], f"{number}.jpg")
+
+
+def thumbnail(folder: Path, result: dict[str, Any], entry: Mapping[str, Any], name: str) -> bytes:
+    """Return a judged picture as `worst_thumbnail` does; kept as the file `name`, if it has one.
+
+    Raises:
+        UserError: `picture_missing` when its file is not there.
+    """
     made = folder / FOLDER / name
-    if not made.exists():
+    if name and made.exists():
+        return made.read_bytes()
+    path = _source(folder, result, entry["path"])
+    data = jpeg(_with_boxes(path, result, entry) if "nms" in result else _small(path))
+    if name:
         made.parent.mkdir(exist_ok=True)
-        entry = entries[number]
-        path = _source(folder, result, entry["path"])
-        image = _with_boxes(path, result, entry) if "nms" in result else _small(path)
-        atomic_write(made, jpeg(image))
-    return made.read_bytes()
+        atomic_write(made, data)
+    return data
 
 
 def _source(folder: Path, result: dict[str, Any], name: str) -> Path:

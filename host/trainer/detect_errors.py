@@ -76,16 +76,16 @@ class JudgedPicture:
         """How unsure the least sure right box is (0..1)."""
         return max((1 - (box.score or 0) for box in self.found if box.kind == "right"), default=0.0)
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain values for JSON: at most `BOXES` of each, the wrong ones first."""
+    def as_dict(self, boxes: int | None = BOXES) -> dict[str, Any]:
+        """Return plain values for JSON: at most so many boxes of each, the wrong ones first."""
         return {
             "path": self.path,
             **{
                 name: [
                     {key: getattr(box, key) for key in Mark.__slots__}
-                    for box in sorted(boxes, key=lambda box: box.kind == "right")[:BOXES]
+                    for box in sorted(every, key=lambda box: box.kind == "right")[:boxes]
                 ]
-                for name, boxes in (("truth", self.truth), ("found", self.found))
+                for name, every in (("truth", self.truth), ("found", self.found))
             },
         }
 
@@ -94,26 +94,29 @@ def judge_pictures(
     matches: Matches, threshold: float, labels: Sequence[str], paths: Sequence[str]
 ) -> tuple[JudgedPicture, ...]:
     """Return all pictures with the boxes that score more than `threshold`, the worst first."""
-    order = np.argsort(-matches.found[:, 5], kind="stable")
-    order = order[matches.found[order, 5] > threshold]
-    judged = []
-    for number, path in enumerate(paths):
-        mine = order[matches.found[order, 6] == number]
-        (real,) = np.nonzero(matches.truth[:, 5] == number)
-        found, truth = matches.found[mine], matches.truth[real]
-        # A picture's true boxes are rows that follow each other; no partner is less than its first.
-        kinds, met = _kinds(found, truth, matches.partner[mine] - (real[0] if len(real) else 0))
-        judged.append(
-            JudgedPicture(
-                path,
-                tuple(_mark(row, None, kind, labels) for row, kind in zip(truth, met, strict=True)),
-                tuple(
-                    _mark(row, float(row[5]), kind, labels)
-                    for row, kind in zip(found, kinds, strict=True)
-                ),
-            )
-        )
+    judged = [
+        judge_picture(matches, threshold, labels, path, number) for number, path in enumerate(paths)
+    ]
     return tuple(sorted(judged, key=lambda one: (-one.badness, -one.lost, -one.doubt)))
+
+
+def judge_picture(
+    matches: Matches, threshold: float, labels: Sequence[str], path: str, number: int
+) -> JudgedPicture:
+    """Return the picture `path`, the `number`th one of `matches`."""
+    (mine,) = np.nonzero((matches.found[:, 6] == number) & (matches.found[:, 5] > threshold))
+    mine = mine[np.argsort(-matches.found[mine, 5], kind="stable")]
+    (real,) = np.nonzero(matches.truth[:, 5] == number)
+    found, truth = matches.found[mine], matches.truth[real]
+    # A picture's true boxes are rows that follow each other; no partner is less than its first.
+    kinds, met = _kinds(found, truth, matches.partner[mine] - (real[0] if len(real) else 0))
+    return JudgedPicture(
+        path,
+        tuple(_mark(row, None, kind, labels) for row, kind in zip(truth, met, strict=True)),
+        tuple(
+            _mark(row, float(row[5]), kind, labels) for row, kind in zip(found, kinds, strict=True)
+        ),
+    )
 
 
 def _mark(row: np.ndarray, score: float | None, kind: str, labels: Sequence[str]) -> Mark:

@@ -102,6 +102,10 @@ class DetectorReport:
     """Most boxes found in one picture: no more than `ROOM` where any threshold serves."""
     worst: tuple[JudgedPicture, ...]
     """All pictures, the worst first."""
+    paths: tuple[str, ...]
+    """Names of the pictures in the order of `matches`."""
+    matches: Matches
+    """All boxes, for any threshold."""
 
     @property
     def precision(self) -> float:
@@ -130,7 +134,7 @@ class DetectorReport:
 
     def as_dict(self, worst: int = 24) -> dict[str, Any]:
         """Return plain values for JSON: curves of about 50 points, the `worst` worst pictures."""
-        alone = ("labels", "classes", "curve", "worst")
+        alone = ("labels", "classes", "curve", "worst", "paths", "matches")
         plain = {name: getattr(self, name) for name in self.__slots__ if name not in alone}
         return {
             **plain,
@@ -196,6 +200,8 @@ def evaluate_detector(
         errors={kind: kinds.count(kind) for kind in KINDS},
         fullest=max(len(picture.found) for picture in worst),
         worst=worst,
+        paths=tuple(paths),
+        matches=matches,
     )
 
 

@@ -9,13 +9,13 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from ..errors import UserError
 from ..jobs import findings, judgements, pictures
-from . import access, actions, language, problems, view
+from . import access, actions, curves, language, problems, view
 from .forms import JobForm
 from .state import host
 
 blueprint = Blueprint("pages", __name__)
 
-CHARTS = ("precision_recall", "thresholds", "errors")
+CHARTS = ("precision_recall", "errors")
 """Drawings of a detector's report that its page shows."""
 
 
@@ -51,6 +51,7 @@ def job(job_id: str) -> str:
     here = host()
     one = here.store.get(job_id)
     shown = view.result(one) if one.state == "done" else None
+    judged = judgements.read(here.store.folder(job_id)) if shown else {}
     return render_template(
         f"job_{_page_of(one.state)}.html",
         job=one,
@@ -72,7 +73,9 @@ def job(job_id: str) -> str:
         doubts=problems.as_dicts(shown.doubts) if shown else [],
         mistakes=view.mistakes,
         error_names=view.error_names(),
-        judged=judgements.read(here.store.folder(job_id)) if shown else {},
+        judged=judged,
+        threshold_curves=curves.of(one, judged) if shown else [],
+        drawing=curves,
         position=here.queue.position(job_id),
         room=view.room_mb(one, here.store.data),
         texts=view.texts(),

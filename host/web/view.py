@@ -139,6 +139,11 @@ def score_percent(figures: Mapping[str, float]) -> float:
     return 100 * figures["map50" if "map50" in figures else "accuracy"]
 
 
+def kind_names() -> dict[str, str]:
+    """Return what a box or an answer counts as (see `judgements.kinds`), in the page's language."""
+    return {"right": _("right"), "wrong": _("wrong"), "unsure": _("not sure"), **error_names()}
+
+
 def error_names() -> dict[str, str]:
     """Return what can be wrong with a box (see `judgements.errors`), in the page's language."""
     return {

@@ -117,10 +117,13 @@ def test_figures_of_int8_are_those_of_the_kmodels_bytes(done):
 
 def test_what_was_said_of_every_picture_is_kept(done):
     folder, result, _ = done
-    for kind, entries in judgements.read(folder).items():
+    for kind, said in judgements.read(folder).items():
         report = result["report"][kind]
+        entries = said.entries(report["threshold"])
         assert len(entries) == report["pictures"]
-        assert entries[:24] == report["worst"]
+        for entry, worst in zip(entries[:24], report["worst"], strict=True):
+            assert entry["path"] == worst["path"]
+            assert entry["truth"][:20] == worst["truth"] and entry["found"][:20] == worst["found"]
         wrong = [error for entry in entries for error in judgements.errors(entry)]
         counted = {name: count for name, count in report["errors"].items() if name != "right"}
         assert {name: wrong.count(name) for name in counted} == counted
@@ -201,7 +204,7 @@ def test_going_on_gives_the_same_card(done, upload, held_back, monkeypatch):
         ({"size": 100}, "detect_size_impossible"),
         ({"size": (320, 240), "overrides": {}}, "detect_memory"),
         ({"firmware": "full", "size": 224, "overrides": {"neck": 512}}, "model_too_large"),
-        ({"overrides": {"views": 3}}, "train_option_invalid"),
+        ({"overrides": {"views": 3}}, "train_option_unknown"),
     ],
 )
 def test_what_cannot_be_had_is_refused_before_the_training(

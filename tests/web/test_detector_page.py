@@ -92,7 +92,7 @@ def test_the_result_page_has_map_threshold_and_boxes(client, here, job_id):
     for text in ("more than 0.35", "more than 0.4", "INT8 69.0 %", "AP50", "mAP50-95"):
         assert text in page
     sources = re.findall(r'src="(/jobs/[^"]+)"', page)
-    assert len(sources) == 6 + 3
+    assert len(sources) == 6 + 2
     for source in sources:
         answer = client.get(source)
         assert answer.status_code == 200
@@ -109,7 +109,7 @@ def test_a_loss_of_map_and_wrong_boxes_are_said(client, here, job_id):
     assert "1 \u4f4d\u7f6e\u4e0d\u51c6" in chinese
 
 
-@pytest.mark.parametrize("name", ["curves", "layers", "..%2Fspec", "worst"])
+@pytest.mark.parametrize("name", ["curves", "layers", "..%2Fspec", "worst", "thresholds"])
 def test_no_other_drawing_can_be_named(client, here, job_id, name):
     finish(here, job_id)
     assert client.get(f"/jobs/{job_id}/report/{name}.png").status_code == 404
