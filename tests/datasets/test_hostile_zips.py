@@ -12,6 +12,7 @@ import zlib
 from pathlib import Path
 
 import pytest
+from little_memory import little_memory
 from raw_zip import Entry, raw_zip, write_raw
 
 from host.datasets.intake import receive
@@ -146,7 +147,7 @@ def refuse(path: Path, limits: Limits = LIMITS) -> UserError:
     job = path.parent / "job"
     before = sorted(path.parent.parent.rglob("*"))
     started = time.process_time()
-    with pytest.raises(UserError) as refusal:
+    with little_memory(), pytest.raises(UserError) as refusal:
         receive(path, job, limits)
     assert time.process_time() - started < 2
     assert list(job.iterdir()) == []
@@ -268,3 +269,7 @@ def test_zipfile_agrees_that_the_honest_zip_is_honest(upload):
     with zipfile.ZipFile(upload) as archive:
         assert archive.testzip() is None
     assert receive(upload, upload.parent / "job").is_dir()
+
+
+def test_how_many_there_are():
+    assert len(NAMES) + len(ENTRIES) + len(BYTES) >= 80
