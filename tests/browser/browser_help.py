@@ -1,9 +1,48 @@
 """What tests of pages in a real browser share."""
 
 import os
+import socket
+import sys
 from pathlib import Path
 
+import pytest
+
 PHONE = {"width": 390, "height": 800}
+DESKTOP = {"width": 1280, "height": 850}
+REFUSED = "the server responded with a status of 4"
+FEW = {"images_min": 12, "boxes_advised": 10, "classes_advised": 2}
+"""Settings under which data sets of the tests may be small."""
+QUICK_CHILD = Path(__file__).with_name("quick_child.py")
+
+
+def quick_command(folder):
+    """The command of a child whose training takes seconds, for `host.jobs.queue.child_command`."""
+    return [sys.executable, str(QUICK_CHILD), str(folder)]
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def watch(page, address):
+    """Return a list that fills with errors, warnings and requests to elsewhere.
+
+    A violation of the Content-Security-Policy is an error on the console, too.
+    """
+    wrong = []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on(
+        "console",
+        lambda message: (
+            message.type in ("error", "warning")
+            and REFUSED not in message.text
+            and wrong.append(message.text)
+        ),
+    )
+    page.on("request", lambda one: one.url.startswith(address) or wrong.append(one.url))
+    return wrong
 
 
 def shoot(page, name):
@@ -15,3 +54,65 @@ def shoot(page, name):
 
 def fits_the_width(page):
     return page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+def saved(download, folder):
+    path = folder / download.suggested_filename
+    download.save_as(path)
+    return path
+
+
+def choose_by_key(page):
+    """Open the file chooser; a busy Chromium sometimes loses the first key."""
+    from playwright.sync_api import TimeoutError as Late
+
+    for key in ("Space", "Enter", "Space"):
+        try:
+            with page.expect_file_chooser(timeout=10_000) as chooser:
+                page.keyboard.press(key)
+            return chooser.value
+        except Late:
+            continue
+    pytest.fail("no key opens the file chooser")
+
+
+MARKED = """() => {
+  const one = document.activeElement;
+  const shown = (part) => {
+    const style = getComputedStyle(part);
+    return style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2;
+  };
+  if ([document.body, document.documentElement].includes(one)) return "";
+  const parts = [one, ...(one.labels ?? []), one.closest(".picture")].filter(Boolean);
+  const seen = parts.some((part) => shown(part) && part.getBoundingClientRect().width > 8);
+  return { what: one.outerHTML.slice(0, 120), seen };
+}"""
+
+
+def tab(page, key="Tab"):
+    """Press Tab, and see that the focus can be seen; return what has it, "" for nothing."""
+    page.keyboard.press(key)
+    here = page.evaluate(MARKED)
+    assert not here or here["seen"], here
+    return here and here["what"]
+
+
+def tab_to(page, selector, most=80):
+    """Press Tab until the focus is there."""
+    for _ in range(most):
+        tab(page)
+        if page.evaluate("(wanted) => document.activeElement.matches(wanted)", selector):
+            return
+    pytest.fail(f"{selector} is not reached")
+
+
+def tab_through(page, most=250):
+    """Press Tab until the focus leaves the page again; return what had it."""
+    page.evaluate("document.activeElement.blur()")
+    met = []
+    for _ in range(most):
+        here = tab(page)
+        if not here:
+            return met
+        met.append(here)
+    pytest.fail(f"the focus is trapped at {met[-3:]}")

@@ -1,9 +1,10 @@
 """A Chromium, a host with scripted training, and a page that no error or foreign request passes."""
 
 import shutil
-import socket
+from dataclasses import replace
 
 import pytest
+from browser_help import FEW, free_port, quick_command, watch
 from host_help import fake_command, running_host
 
 from host.config import Settings
@@ -33,13 +34,14 @@ def browser():
 
 @pytest.fixture
 def address(tmp_path, monkeypatch, request):
-    if "real_training" not in request.fixturenames:
+    settings = Settings(data=tmp_path / "data", port=free_port())
+    if "quick_training" in request.fixturenames:
+        monkeypatch.setattr(queue_module, "child_command", quick_command)
+        settings = replace(settings, **FEW)
+    elif "real_training" not in request.fixturenames:
         monkeypatch.setattr(queue_module, "child_command", fake_command)
         monkeypatch.setenv("FAKE_CHILD_PAUSE", "0.15")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    with running_host(Settings(data=tmp_path / "data", port=port)) as url:
+    with running_host(settings) as url:
         yield url
 
 
@@ -49,21 +51,15 @@ def real_training():
 
 
 @pytest.fixture
+def quick_training():
+    """Ask `address` for a host that takes few pictures and trains them in earnest for seconds."""
+
+
+@pytest.fixture
 def page(browser, address):
     """A page whose console errors and foreign requests fail the test."""
     opened = browser.new_page(viewport={"width": 1200, "height": 850})
-    wrong = []
-    refused = "the server responded with a status of 4"
-    opened.on("pageerror", lambda error: wrong.append(str(error)))
-    opened.on(
-        "console",
-        lambda message: (
-            message.type in ("error", "warning")
-            and refused not in message.text
-            and wrong.append(message.text)
-        ),
-    )
-    opened.on("request", lambda one: one.url.startswith(address) or wrong.append(one.url))
+    wrong = watch(opened, address)
     yield opened
     opened.close()
     assert wrong == []
