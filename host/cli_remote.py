@@ -66,6 +66,8 @@ def train_there(terminal: Terminal, data: Path, out: Path, given: Mapping[str, A
     remote = connect(terminal)
     job = _send(terminal, remote, data)
     try:
+        if not job.get("trainable", True):  # it is mended here, where the pictures are
+            raise UserError.of(told(job["findings"]))
         remote.start(job["id"], options)
     except UserError:
         remote.delete(job["id"])

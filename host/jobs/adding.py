@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
+from typing import cast, get_args
 
 from ..config import Settings
 from ..datasets import checks
 from ..datasets.checks import Seen
-from ..datasets.dataset import Sample
+from ..datasets.dataset import Sample, Task
+from ..datasets.formats import begun
 from ..datasets.labels import check_labels, printable
 from ..datasets.limits import MIB, RULES, Limits, Rules
 from ..datasets.pictures import quiet_decoders
 from ..errors import Finding, UserError
+from ..files import atomic_write
 from . import added, edits, gallery, submit
 from .gallery import Gallery
 from .room import taken_bytes
-from .store import IDLE, Store
+from .store import IDLE, Job, Store
 
 _adding = Lock()
 """One after the other, so that none takes back what another one has found there."""
@@ -78,6 +81,27 @@ def add_pictures(
         submit.record(store, job_id, after.checked)
     places = {one.sample.path: one.number for one in after.pictures}
     return Added(tuple(places[one] for one in new), len(new) - len(wanted), before, after)
+
+
+def begin(store: Store, settings: Settings, name: str, task: str, labels: Sequence[str]) -> Job:
+    """Make a job without pictures, to which they are added; it cannot be trained yet.
+
+    Raises:
+        UserError: `option_invalid` for another task, or what is wrong with the labels.
+    """
+    if task not in get_args(Task):
+        needed = ", ".join(get_args(Task))
+        raise UserError("option_invalid", "task", value=printable(task), needed=needed)
+    names = list(dict.fromkeys(labels))
+    limits = submit.limits_of(settings)
+    if len(names) > limits.labels:
+        raise UserError("labels_too_many", needed=limits.labels, found=len(names))
+    wrong = check_labels(names, RULES)
+    if wrong:
+        raise UserError.of(wrong)
+    with submit.arriving(store) as (job_id, folder):
+        atomic_write(folder / submit.UPLOAD, begun.archive(cast("Task", task), names))
+        return submit.check(store, settings, job_id, name)
 
 
 def _check_label(shown: Gallery, label: str) -> None:

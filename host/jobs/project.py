@@ -16,10 +16,10 @@ from typing import Any
 from ..config import Settings
 from ..datasets import intake
 from ..datasets.labels import printable
-from ..datasets.limits import MIB
+from ..datasets.limits import MIB, Limits
 from ..errors import UserError
 from ..files import write_zip
-from . import edits, submit
+from . import added, edits, submit
 from .store import Job, Store
 
 MARK = "maixforge-project.json"
@@ -38,7 +38,7 @@ def export(store: Store, job_id: str, out: Path) -> Path:
     """Write the project of a job to `out` and return that. Equal jobs give equal bytes.
 
     Raises:
-        UserError: `job_missing`.
+        UserError: `job_missing`, `picture_missing`, or as `edits.read`.
     """
     job, folder = store.get(job_id), store.folder(job_id)
     options = {key: job.options[key] for key in CHOICES if key in job.options}
@@ -46,6 +46,11 @@ def export(store: Store, job_id: str, out: Path) -> Path:
     members: dict[str, bytes | Path] = {MARK: text.encode(), DATA: folder / submit.UPLOAD}
     if (folder / edits.NAME).is_file():
         members[edits.NAME] = folder / edits.NAME
+    for path in edits.read(folder).added:
+        file = added.file_of(folder, path)
+        if not file.is_file():
+            raise UserError("picture_missing", path)
+        members[f"{added.FOLDER}/{file.name}"] = file
     write_zip(out, members, compress=False)
     return out
 
@@ -75,7 +80,7 @@ def receive(store: Store, settings: Settings, job_id: str) -> Job:
     members = plain.members + len(_FILES)
     limits = replace(plain, zip_bytes=most, member_bytes=plain.zip_bytes, members=members)
     root = intake.receive(upload, into, limits)
-    strange = {one.name for one in root.iterdir()} - _FILES
+    strange = {one.name for one in root.iterdir()} - _FILES - {added.FOLDER}
     if strange:
         raise UserError("project_damaged", printable(min(strange)), reason="?")
     name, options = _read_mark(root / MARK)
@@ -84,20 +89,33 @@ def receive(store: Store, settings: Settings, job_id: str) -> Job:
     (root / DATA).replace(upload)
     if (root / edits.NAME).is_file():
         (root / edits.NAME).replace(folder / edits.NAME)
+    _take_added(root / added.FOLDER, folder, plain)
     shutil.rmtree(into)
-    job = submit.check(store, settings, job_id, name)
-    try:
-        _check_edits(store, settings, job)
-    except UserError:
-        store.remove(job_id)
-        raise
+    submit.check(store, settings, job_id, name)
     store.update(job_id, options=options)
     return store.get(job_id)
 
 
-def _check_edits(store: Store, settings: Settings, job: Job) -> None:
-    if (store.folder(job.id) / edits.NAME).is_file():
-        submit.record(store, job.id, submit.shown(store, settings, job.id).checked)
+def _take_added(source: Path, folder: Path, limits: Limits) -> None:
+    """Take the added pictures that the journal names; there may be no others.
+
+    Whether they are pictures is found out with the received ones.
+    """
+    names = {added.file_of(folder, one).name for one in edits.read(folder).added}
+    there = {one.name for one in source.iterdir()} if source.is_dir() else set()
+    if names != there:
+        raise UserError("project_damaged", printable(min(names ^ there)), reason=added.FOLDER)
+    total = (folder / submit.UPLOAD).stat().st_size
+    for name in sorted(names):
+        size = (source / name).stat().st_size
+        total += size
+        if size > limits.member_bytes or total > limits.zip_bytes:
+            needed = limits.zip_bytes / MIB
+            raise UserError("added_too_large", name, found=total / MIB, needed=needed)
+        if not added.is_whole(source / name):
+            raise UserError("project_damaged", name, reason="sha256")
+    if names:
+        source.replace(folder / added.FOLDER)
 
 
 def import_file(store: Store, settings: Settings, source: Path) -> Job:

@@ -10,8 +10,8 @@ from dataclasses import fields
 from pathlib import Path
 
 from ..config import Settings
-from ..datasets import checks
 from ..datasets.dataset import Dataset
+from ..datasets.formats import begun
 from ..datasets.limits import Limits, Rules
 from ..errors import UserError
 from . import findings, gallery
@@ -36,22 +36,25 @@ def arriving(store: Store) -> Iterator[tuple[str, Path]]:
 
 
 def check(store: Store, settings: Settings, job_id: str, name: str) -> Job:
-    """Check `upload.zip` in the job's folder and add the job's row.
+    """Check `upload.zip` in the job's folder, as edited if there is a journal, and add its row.
+
+    What keeps the data set from being trained is among the findings of the job.
 
     Raises:
-        UserError: all that keeps the data set from being trained, as findings.
+        UserError: nothing is there that could be mended: the zip is refused, no picture can be
+            used. Or as `edits.read` and `edits.apply`.
     """
     folder = store.folder(job_id)
-    rules = rules_of(settings)
-    received = gallery.look(folder / UPLOAD, folder, limits_of(settings), rules)
-    dataset = checks.judge(received.dataset, received.seen, rules)
-    if dataset.errors():
-        raise UserError.of(dataset.findings)
+    gallery.look(folder / UPLOAD, folder, limits_of(settings), rules_of(settings))
+    found = shown(store, settings, job_id)
+    usable = any(one.problem is None for one in found.received.seen)
+    if not (usable or begun.is_begun(found.received.dataset)):
+        raise UserError.of(found.checked.findings)
     return store.add(
         job_id,
         plain_name(name),
-        dataset=dict(summary(dataset)),
-        findings=findings.to_json(dataset.findings),
+        dataset=dict(summary(found.checked)),
+        findings=findings.to_json(found.checked.findings),
     )
 
 

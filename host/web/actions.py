@@ -28,7 +28,7 @@ type."""
 
 
 def receive() -> Job:
-    """Take the upload of this request; what cannot be used leaves nothing behind."""
+    """Take the upload of this request; what is refused leaves nothing behind."""
     here = host()
     with submit.arriving(here.store) as (job_id, folder):
         name = store_upload(folder)

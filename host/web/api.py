@@ -59,7 +59,11 @@ def about() -> Response:
 @upload
 @describe(ref("Job"), status=201, body=_UPLOAD, kinds=("multipart/form-data",))
 def create() -> tuple[Response, int]:
-    """Take a data set (a form with a zip in `file`, or a folder's files in `files`)."""
+    """Take a data set (a form with a zip in `file`, or a folder's files in `files`).
+
+    One that cannot be trained yet (`trainable` is false, `findings` say why) is a job all the same,
+    so that it can be mended; it is refused when none of its pictures can be used.
+    """
     return jsonify(ok=True, **as_dict(actions.receive())), 201
 
 
@@ -136,6 +140,7 @@ def as_dict(job: Job) -> dict[str, Any]:
         **{key: value.isoformat() if value else None for key, value in times.items()},
         "options": job.options,
         **job.dataset,
+        "trainable": all(one["severity"] != "error" for one in job.findings),
         "files": actions.files(job),
         "findings": problems.as_dicts(findings.from_json(job.findings)),
         "failure": problems.as_dicts(findings.from_json(job.failure)),

@@ -97,6 +97,7 @@ _JOB = {
     "labels": many(TEXT),
     "counts": {"type": "object", "additionalProperties": {"type": "integer"}},
     "pictures": {"type": "integer"},
+    "trainable": {"type": "boolean", "description": "Whether no finding is an error."},
     "files": {**many(TEXT), "description": "What can be downloaded now."},
     "findings": many(ref("Finding")),
     "failure": many(ref("Finding")),

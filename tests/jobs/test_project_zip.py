@@ -6,11 +6,11 @@ import zipfile
 from dataclasses import replace
 
 import pytest
-from host_help import dataset_zip
+from host_help import dataset_zip, picture
 
 from host.config import Settings
 from host.errors import UserError
-from host.jobs import edits, project, submit
+from host.jobs import added, adding, edits, project, submit
 from host.jobs.store import Store
 
 
@@ -55,6 +55,28 @@ def test_it_comes_back_on_another_host(store, small, job, tmp_path):
     other.close()
 
 
+def test_added_pictures_go_along(store, small, job, tmp_path):
+    adding.add_pictures(store, small, job.id, [("a.jpg", picture("circle", 900))], "star")
+    path = project.export(store, job.id, tmp_path / "p.zip")
+    there = replace(small, data=tmp_path / "there")
+    other = Store(there.data)
+    made = project.import_file(other, there, path)
+    shown, theirs = submit.shown(store, small, job.id), submit.shown(other, there, made.id)
+    assert [(one.number, one.label) for one in theirs.pictures] == [
+        (one.number, one.label) for one in shown.pictures
+    ]
+    assert made.dataset["counts"]["star"] == 1
+    assert project.export(other, made.id, tmp_path / "q.zip").read_bytes() == path.read_bytes()
+    other.close()
+
+
+def test_a_begun_job_goes_along(store, small, tmp_path):
+    job = adding.begin(store, small, "mine", "detect", ["nut"])
+    path = project.export(store, job.id, tmp_path / "p.zip")
+    made = project.import_file(store, small, path)
+    assert (made.name, made.dataset["labels"], made.dataset["pictures"]) == ("mine", ["nut"], 0)
+
+
 def test_no_key_no_board_and_no_mail_goes_along(store, job, tmp_path):
     path = project.export(store, job.id, tmp_path / "p.zip")
     assert set(members(path)) == {project.MARK, project.DATA, edits.NAME}
@@ -76,6 +98,9 @@ def mark(**values):
 
 
 GOOD = dataset_zip((8, 8, 8))
+MORE = picture("circle", 900)
+PLACE = added.path_of(MORE).removeprefix("../")
+LINE = json.dumps({"edit": "add", "pictures": [f"../{PLACE}"], "label": "star"}).encode() + b"\n"
 BAD = {
     "no data": ({project.MARK: mark()}, "project_damaged"),
     "no mark": ({project.DATA: GOOD}, "project_damaged"),
@@ -97,6 +122,19 @@ BAD = {
         {project.MARK: mark(), project.DATA: zipped(**{"a/1.jpg": bytes(30_000_000)})}, "zip_bomb"),
     "edits": (
         {project.MARK: mark(), project.DATA: GOOD, edits.NAME: b'{"edit": "rm -rf"}\n'}, "edit"),
+    "an added picture is not there": (
+        {project.MARK: mark(), project.DATA: GOOD, edits.NAME: LINE}, "project_damaged"),
+    "an added picture that no edit adds": (
+        {project.MARK: mark(), project.DATA: GOOD, PLACE: MORE}, "project_damaged"),
+    "an added picture is another one": (
+        {project.MARK: mark(), project.DATA: GOOD, edits.NAME: LINE, PLACE: MORE + b"x"},
+        "project_damaged"),
+    "an edit adds a foreign file": (
+        {project.MARK: mark(), project.DATA: GOOD, PLACE: MORE,
+         edits.NAME: LINE.replace(b"../added", b"/etc")}, "edits_unreadable"),
+    "added pictures in a folder": (
+        {project.MARK: mark(), project.DATA: GOOD, edits.NAME: LINE, f"{PLACE}/x": MORE},
+        "project_damaged"),
 }  # fmt: skip
 
 

@@ -37,7 +37,7 @@ def lying_zip():
     return bytes(data)
 
 
-BAD = {
+MENDABLE = {
     "one class": (lambda: dataset_zip((40,)), {"classes_too_few"}),
     "39 images": (lambda: dataset_zip((40, 39, 40)), {"class_too_small"}),
     "Chinese folders": (lambda: dataset_zip(labels=("圆", "方", "角")), {"label_not_ascii"}),
@@ -45,11 +45,19 @@ BAD = {
         lambda: dataset_zip(extra=[("circle/note.jpg", b"buy milk\n" * 20)]),
         {"picture_not_a_picture"},
     ),
+}
+BAD = {
     "cut in half": (cut_zip, {"zip_damaged"}),
     "../x inside": (escape_zip, {"zip_path_escapes"}),
     "lying sizes": (lying_zip, set()),
     "no zip": (lambda: b"hello", {"zip_not_a_zip"}),
     "empty": (lambda: b"", set()),
+    "no usable picture": (
+        lambda: dataset_zip(
+            (0,), extra=[("a/1.jpg", b"x"), ("b/2.jpg", picture("circle", 1)[:99])]
+        ),
+        {"picture_not_a_picture"},
+    ),
 }
 
 
@@ -69,9 +77,35 @@ def test_bad_data_is_refused_with_its_finding_and_leaves_nothing(case, upload, h
     assert nothing_left(here)
 
 
+@pytest.mark.parametrize("case", MENDABLE)
+def test_what_can_be_mended_becomes_a_job_that_cannot_be_trained_yet(case, upload, client, post):
+    make, codes = MENDABLE[case]
+    answer = upload(make())
+    assert (answer.status_code, answer.json["state"]) == (201, "checked")
+    assert answer.json["trainable"] is False
+    errors = [one for one in answer.json["findings"] if one["severity"] == "error"]
+    assert codes == {one["code"] for one in errors}
+    assert all(one["what"] and one["fix"] for one in errors)
+    page = client.get(f"/jobs/{answer.json['id']}").text
+    assert all(f'data-code="{one["code"]}"' in page for one in answer.json["findings"])
+    assert "cannot be trained yet" in page
+    refused = post(f"/api/jobs/{answer.json['id']}/start")
+    assert (refused.status_code, refused.json["error"]) == (422, errors[0]["code"])
+
+
+def test_what_is_mended_can_be_trained(upload, client, post):
+    job = upload(dataset_zip(labels=("圆", "square", "triangle"))).json
+    assert not job["trainable"]
+    edit = {"edit": "rename", "label": "圆", "to": "circle"}
+    answer = post(f"/api/jobs/{job['id']}/pictures/edits", json=edit).json
+    assert answer["trainable"]
+    assert client.get(f"/api/jobs/{job['id']}").json["trainable"]
+    assert post(f"/api/jobs/{job['id']}/start").status_code == 202
+
+
 def test_each_bad_case_has_a_finding_of_its_own(upload):
-    cases = ("one class", "39 images", "Chinese folders", "text named jpg", "cut in half")
-    codes = [upload(BAD[case][0]()).json["error"] for case in (*cases, "../x inside")]
+    codes = [upload(BAD[case][0]()).json["error"] for case in ("cut in half", "../x inside")]
+    codes += [upload(make()).json["findings"][0]["code"] for make, _ in MENDABLE.values()]
     assert len(set(codes)) == len(codes)
 
 
@@ -141,10 +175,14 @@ def test_the_form_without_scripts_works_and_shows_findings(client, token):
     answer = client.post("/upload", data=good)
     assert answer.status_code == 303
     assert "circle" in client.get(answer.location).text
-    bad = {"file": (io.BytesIO(dataset_zip((40,))), "a.zip"), "csrf_token": token}
+    poor = {"file": (io.BytesIO(dataset_zip((40,))), "a.zip"), "csrf_token": token}
+    answer = client.post("/upload", data=poor)
+    assert answer.status_code == 303
+    assert 'data-code="classes_too_few"' in client.get(answer.location).text
+    bad = {"file": (io.BytesIO(b"PK"), "a.zip"), "csrf_token": token}
     answer = client.post("/upload", data=bad)
     assert answer.status_code == 422
-    assert 'data-code="classes_too_few"' in answer.text
+    assert 'data-code="zip_not_a_zip"' in answer.text
 
 
 def test_large_parts_lie_in_the_data_folder_and_go_away(app, here, post, monkeypatch):
@@ -165,7 +203,7 @@ def test_an_unforeseen_failure_leaves_nothing_and_tells_no_traceback(upload, her
     def fail(*_):
         raise RuntimeError("secret detail")
 
-    monkeypatch.setattr("host.jobs.submit.checks.judge", fail)
+    monkeypatch.setattr("host.jobs.gallery.checks.judge", fail)
     answer = upload(dataset_zip())
     assert (answer.status_code, answer.json["error"]) == (500, "host_failed")
     assert "secret" not in answer.text

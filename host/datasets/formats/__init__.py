@@ -9,7 +9,7 @@ from ...errors import UserError
 from ..dataset import Dataset
 from ..limits import LIMITS, Limits
 from ..tree import shorten
-from . import coco, folders, voc, vott, vott_records, yolo
+from . import begun, coco, folders, voc, vott, vott_records, yolo
 from .listing import Listing
 
 __all__ = ["load"]
@@ -40,7 +40,7 @@ def load(folder: Path, limits: Limits = LIMITS, into: Path | None = None) -> Dat
     )
     found = [(name, files, read) for name, find, read in kinds if (files := find(listing))]
     if not found:
-        return folders.load(folder, limits)
+        return begun.load(listing) or folders.load(folder, limits)
     if len(found) > 1:
         names = shorten(f"{name} ({files[0]})" for name, files, _ in found)
         raise UserError("formats_mixed", folder.name, names=names)

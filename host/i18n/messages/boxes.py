@@ -86,7 +86,10 @@ _PICTURES: dict[str, Message] = {
         N_("There are labels here, but no picture that can be used with them."),
         N_("0"),
         N_("the pictures beside their labels"),
-        N_("Put the pictures into the same folder or zip as the labels; mend what is said below."),
+        N_(
+            "Put the pictures into the same folder or zip as the labels and mend what is said "
+            "below; or add or take pictures on the job's own page."
+        ),
     ),
     "labelled_picture_missing": Message(
         N_("Some labels are of pictures that are not here; they are not used."),

@@ -174,7 +174,10 @@ _FOLDER: dict[str, Message] = {
         N_("There are no pictures here."),
         N_("0"),
         N_("one folder of JPEG or PNG pictures per class"),
-        N_("Make a folder per class, named as the class, and put its pictures into it."),
+        N_(
+            "Make a folder per class, named as the class, and put its pictures into it; or add or "
+            "take pictures on the job's own page."
+        ),
     ),
     "pictures_outside_classes": Message(
         N_("Some pictures lie outside of the class folders and are not used."),
