@@ -27,6 +27,7 @@ from .jobs.store import Store
 from .web import (
     access,
     api,
+    capture,
     collector,
     compare,
     data,
@@ -72,6 +73,7 @@ def create_app(settings: Settings) -> Flask:
     app.register_blueprint(api.blueprint)
     app.register_blueprint(collector.blueprint)
     app.register_blueprint(data.blueprint)
+    app.register_blueprint(capture.blueprint)
     app.register_blueprint(mailing.blueprint)
     app.register_blueprint(tryit.blueprint)
     app.register_blueprint(keeping.blueprint)

@@ -25,23 +25,23 @@ BODY_BYTES = 2 * 1024 * 1024
 NEGATIVE = "negative"
 """The filter for pictures without boxes, beside those of `MARKS`."""
 
-_NUMBER: Schema = {"type": "integer", "minimum": 0}
+NUMBER: Schema = {"type": "integer", "minimum": 0}
 _EDGE: Schema = {"type": "number", "minimum": 0}
 _BOX = closed(label=TEXT, **dict.fromkeys(edits.BOX[1:], _EDGE))
 _PICTURE = closed(
-    number=_NUMBER,
+    number=NUMBER,
     path=TEXT,
     label=TEXT,
-    width=_NUMBER,
-    height=_NUMBER,
+    width=NUMBER,
+    height=NUMBER,
     boxes=many(_BOX),
     mark={"type": "string", "enum": ["", *MARKS]},
     group={"type": "integer"},
 )
-_STATE = {
-    "counts": {"type": "object", "additionalProperties": _NUMBER},
-    "undo": _NUMBER,
-    "redo": _NUMBER,
+STATE = {
+    "counts": {"type": "object", "additionalProperties": NUMBER},
+    "undo": NUMBER,
+    "redo": NUMBER,
     "editable": {"type": "boolean"},
     "trainable": {"type": "boolean"},
     "findings": many(ref("Finding")),
@@ -50,7 +50,7 @@ _EDIT = {
     "type": "object",
     "properties": {
         "edit": {"type": "string", "enum": ["move", "delete", "boxes", "rename", "undo", "redo"]},
-        "pictures": {**many(_NUMBER), "description": "Of move, delete, boxes: their numbers."},
+        "pictures": {**many(NUMBER), "description": "Of move, delete, boxes: their numbers."},
         "label": {**TEXT, "description": "Of move: the class; of rename: what is renamed."},
         "to": {**TEXT, "description": "Of rename."},
         "boxes": {**many(_BOX), "description": "All boxes of the one picture, in its pixels."},
@@ -60,36 +60,36 @@ _EDIT = {
 _QUERY = {
     "label": TEXT,
     "mark": {"type": "string", "enum": [*MARKS, NEGATIVE]},
-    "after": _NUMBER,
+    "after": NUMBER,
     "count": {"type": "integer", "minimum": 1, "maximum": COUNT_MAX},
 }
 
 
 @blueprint.get("/api/jobs/<job_id>/pictures")
-@describe(answer(total=_NUMBER, pictures=many(_PICTURE), **_STATE), query=_QUERY)
+@describe(answer(total=NUMBER, pictures=many(_PICTURE), **STATE), query=_QUERY)
 def pictures(job_id: str) -> Response:
     """List a job's pictures as edited, of one class (`label`) or with one `mark`, by pages.
 
     `number` names a picture for ever; `mark` says what is odd about it, `group` is equal for near
     duplicates. `after` is how many to pass over. Boxes are in pixels of the picture.
     """
-    job, shown = _open(job_id)
+    job, shown = open_job(job_id)
     found = _filtered(shown, *_filter())
     page = [picture_dict(shown, one) for one in found[_page()]]
-    return jsonify(ok=True, total=len(found), pictures=page, **_state(job, shown))
+    return jsonify(ok=True, total=len(found), pictures=page, **state(job, shown))
 
 
 @blueprint.get("/api/jobs/<job_id>/pictures/<int:number>")
-@describe(answer(picture=_PICTURE, **_STATE))
+@describe(answer(picture=_PICTURE, **STATE))
 def one_picture(job_id: str, number: int) -> Response:
     """Show one picture as edited."""
-    job, shown = _open(job_id)
+    job, shown = open_job(job_id)
     one = picture_dict(shown, shown.picture(number))
-    return jsonify(ok=True, picture=one, **_state(job, shown))
+    return jsonify(ok=True, picture=one, **state(job, shown))
 
 
 @blueprint.post("/api/jobs/<job_id>/pictures/edits")
-@describe(answer(changed=many(_NUMBER), **_STATE), body=_EDIT, kinds=("application/json",))
+@describe(answer(changed=many(NUMBER), **STATE), body=_EDIT, kinds=("application/json",))
 def edit(job_id: str) -> Response:
     """Edit the data of a job that neither waits nor runs; it is on the disk when this answers.
 
@@ -100,7 +100,9 @@ def edit(job_id: str) -> Response:
     if (request.content_length or 0) > BODY_BYTES:
         raise UserError("edit_unreadable", reason=f"> {BODY_BYTES} bytes")
     value = request.get_json(silent=True)
-    job, shown = _open(job_id)
+    if isinstance(value, dict) and value.get("edit") == "add":
+        raise UserError("edit_unreadable", reason="add: POST /api/jobs/JOB/pictures")
+    job, shown = open_job(job_id)
     if isinstance(value, dict) and isinstance(value.get("pictures"), list):
         numbers = [one for one in value["pictures"] if type(one) is int]
         if len(numbers) != len(value["pictures"]):
@@ -108,14 +110,14 @@ def edit(job_id: str) -> Response:
         value |= {"pictures": list(shown.paths(numbers))}
     edited = _change(job, shown, edits.parse(value))
     changed = gallery.changed(shown, edited)
-    return jsonify(ok=True, changed=changed, **_state(job, edited))
+    return jsonify(ok=True, changed=changed, **state(job, edited))
 
 
 @blueprint.get("/api/jobs/<job_id>/pictures/<int:number>/<size>.jpg")
 @describe(BYTES, kind="image/jpeg")
 def preview(job_id: str, number: int, size: str) -> Response:
     """Send a received picture, written anew: `small` (192 pixels) or `large` (1,280 pixels)."""
-    _, shown = _open(job_id)
+    _, shown = open_job(job_id)
     folder = host().store.folder(job_id)
     data = gallery.preview(folder, shown.received.dataset, number, size)
     made = Response(data, content_type="image/jpeg")
@@ -126,7 +128,7 @@ def preview(job_id: str, number: int, size: str) -> Response:
 @blueprint.get("/jobs/<job_id>/data")
 def page(job_id: str) -> str:
     """Show the pictures of a job by class; with `only` (numbers) no others."""
-    job, shown = _open(job_id)
+    job, shown = open_job(job_id)
     if job.state in IDLE and job.dataset != submit.summary(shown.checked):
         # The host was stopped after an edit was on the disk and before the row knew.
         submit.record(host().store, job_id, shown.checked)
@@ -156,7 +158,7 @@ def page(job_id: str) -> str:
 @blueprint.get("/jobs/<job_id>/data/<int:number>")
 def boxes(job_id: str, number: int) -> str:
     """Show one picture of a detector with its boxes, to draw and to correct them."""
-    job, shown = _open(job_id)
+    job, shown = open_job(job_id)
     one = shown.picture(number)
     found = _filtered(shown, *_filter())
     place = found.index(one) if one in found else -1
@@ -179,7 +181,7 @@ def boxes(job_id: str, number: int) -> str:
 @blueprint.post("/jobs/<job_id>/data")
 def change(job_id: str) -> BaseResponse:
     """Edit as the form says, for browsers without scripts and for the check page's buttons."""
-    job, shown = _open(job_id)
+    job, shown = open_job(job_id)
     form = request.form
     chosen = form.getlist("picture", type=int)
     act, to = form.get("act", ""), form.get("to", "")
@@ -223,7 +225,8 @@ def _boxes(shown: Gallery, sample: Sample) -> list[dict[str, Any]]:
     ]
 
 
-def _open(job_id: str) -> tuple[Job, Gallery]:
+def open_job(job_id: str) -> tuple[Job, Gallery]:
+    """Return a job and its pictures."""
     here = host()
     return here.store.get(job_id), submit.shown(here.store, here.settings, job_id)
 
@@ -234,12 +237,13 @@ def _change(job: Job, shown: Gallery, step: edits.Step) -> Gallery:
     if job.state not in IDLE:
         raise UserError("job_state_wrong", job.id, state=job.state, needed="checked")
     edits.add(here.store.folder(job.id), shown.received.dataset, step)
-    edited = _open(job.id)[1]
+    edited = open_job(job.id)[1]
     submit.record(here.store, job.id, edited.checked)
     return edited
 
 
-def _state(job: Job, shown: Gallery) -> dict[str, Any]:
+def state(job: Job, shown: Gallery) -> dict[str, Any]:
+    """Return what every answer about a job's data says; its schema is `STATE`."""
     return {
         "counts": _counts(shown),
         "undo": len(shown.history.done),
@@ -305,14 +309,14 @@ def _spare(shown: Gallery, mark: str) -> list[Picture]:
 
 def _frame(job: Job, shown: Gallery) -> dict[str, Any]:
     """Return what both pages show around the pictures."""
-    state = _state(job, shown)
-    errors = [one for one in state["findings"] if one["severity"] == "error"]
+    said = state(job, shown)
+    errors = [one for one in said["findings"] if one["severity"] == "error"]
     return {
-        **state,
+        **said,
         "errors": errors,
         "labels": shown.edited.labels,
         "detects": shown.edited.task == "detect",
-        "texts": _texts(),
+        "texts": texts(),
         "boxes_of": lambda one: _boxes(shown, one.sample),
     }
 
@@ -335,7 +339,7 @@ def _tabs(shown: Gallery) -> list[tuple[dict[str, str], str, int]]:
     return tabs + [one for one in marked if one[2]]
 
 
-def _texts() -> dict[str, str]:
+def texts() -> dict[str, str]:
     """Return what the scripts say, in the page's language."""
     return {
         "chosen": _("{n} chosen"),
@@ -350,4 +354,8 @@ def _texts() -> dict[str, str]:
         "box": _("Box {n}: {label}"),
         "no_boxes": _("No boxes: this picture teaches what is none of the objects."),
         "label_first": _("Choose or type a label first."),
+        "adding": _("Sending pictures: {done} of {all}"),
+        "added": _("{n} added."),
+        "not_added": _("Not added: {names}"),
+        "no_pictures": _("There are no pictures among these files."),
     }

@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 import psutil
-from flask import Response, current_app
+from flask import Response, current_app, request
 
 from ..config import Settings, is_loopback
 from ..files import sync_folder
@@ -42,6 +42,9 @@ HEADERS = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
 
+CAMERA_PAGES = frozenset({"capture.page", "tryit.page", "tryit.show"})
+"""Views whose pages may ask the visitor for the camera."""
+
 
 STRICT_TRANSPORT = "max-age=31536000"
 """A year: a browser that has seen us behind https comes by https only."""
@@ -50,6 +53,9 @@ STRICT_TRANSPORT = "max-age=31536000"
 def add_headers(response: Response) -> Response:
     """Add the security headers; what is not a static file is never kept by a browser."""
     response.headers.update(HEADERS)
+    if request.endpoint in CAMERA_PAGES:
+        policy = HEADERS["Permissions-Policy"].replace("camera=()", "camera=(self)")
+        response.headers["Permissions-Policy"] = policy
     if current_app.config["SESSION_COOKIE_SECURE"]:
         response.headers["Strict-Transport-Security"] = STRICT_TRANSPORT
     response.headers.setdefault("Cache-Control", "no-store")
