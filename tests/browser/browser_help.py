@@ -7,6 +7,14 @@ from pathlib import Path
 
 import pytest
 
+ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+)
 PHONE = {"width": 390, "height": 800}
 DESKTOP = {"width": 1280, "height": 850}
 REFUSED = "the server responded with a status of 4"

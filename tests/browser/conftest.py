@@ -4,20 +4,11 @@ import shutil
 from dataclasses import replace
 
 import pytest
-from browser_help import FEW, free_port, quick_command, watch
+from browser_help import ARGUMENTS, FEW, free_port, quick_command, watch
 from host_help import fake_command, running_host
 
 from host.config import Settings
 from host.jobs import queue as queue_module
-
-ARGUMENTS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-)
 
 
 @pytest.fixture(scope="module")

@@ -48,6 +48,7 @@ def make(folder, browser, monkeypatch):
         send("refuse", dataset_zip((14, 14, 14)), preset="fast")
         send("odd", dataset_zip((14, 14, 14), extra=ODD))
         send("boxes", box_zip(16))
+        send("few", dataset_zip((14, 3, 14)))
         for name in ("shapes", "scene", "refuse"):
             state = wait_for(lambda name=name: ended(remote, jobs[name]), 180)
             assert state == ("failed" if name == "refuse" else "done"), told(remote, jobs[name])
@@ -99,8 +100,8 @@ def a_picture(page, size=(224, 224)):
 
 
 def bad_zip(page):
-    named = {"mimeType": "application/zip", "buffer": dataset_zip((14, 3, 14))}
-    page.set_input_files("#file", {"name": "bad.zip", **named})
+    named = {"name": "bad.zip", "mimeType": "application/zip", "buffer": b"no zip"}
+    page.set_input_files("#file", named)
     page.wait_for_selector("#problems .finding")
 
 
@@ -122,6 +123,7 @@ PAGES = {
     "login": ("access.login", "/login", None),
     "check-classify": ("pages.job", "/jobs/{odd}", None),
     "check-detect": ("pages.job", "/jobs/{boxes}", None),
+    "check-blocked": ("pages.job", "/jobs/{few}", None),
     "check-failed": ("pages.job", "/jobs/{refuse}", None),
     "data-classify": ("data.page", "/jobs/{odd}/data", None),
     "data-class": ("data.page", "/jobs/{odd}/data?label=circle", None),

@@ -7,7 +7,7 @@ One test takes the sample pictures through the real training; in the others it i
 import zipfile
 
 import pytest
-from browser_help import PHONE, fits_the_width, shoot
+from browser_help import PHONE, fits_the_width, saved, shoot
 from host_help import dataset_zip, picture
 
 from host.files import write_zip
@@ -15,12 +15,6 @@ from host.files import write_zip
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 
 WAIT = 600_000  # milliseconds; the real training takes about 40 s on two free processors
-
-
-def saved(download, folder):
-    path = folder / download.suggested_filename
-    download.save_as(path)
-    return path
 
 
 def test_from_upload_to_download(real_training, page, address, tmp_path, root):
@@ -166,41 +160,6 @@ def test_what_is_wrong_is_shown_in_place_and_on_a_phone(page, address, tmp_path)
     assert page.evaluate("document.activeElement.id") == "problems"
     assert fits_the_width(page)
     shoot(page, "problems-phone")
-
-
-def choose_by_key(page):
-    """Open the file chooser; a busy Chromium sometimes loses the first key."""
-    from playwright.sync_api import TimeoutError as Late
-
-    for key in ("Space", "Enter", "Space"):
-        try:
-            with page.expect_file_chooser(timeout=10_000) as chooser:
-                page.keyboard.press(key)
-            return chooser.value
-        except Late:
-            continue
-    pytest.fail("no key opens the file chooser")
-
-
-def test_the_keyboard_is_enough(page, address, tmp_path):
-    data = tmp_path / "keys.zip"
-    data.write_bytes(dataset_zip())
-    page.goto(address)
-    page.keyboard.press("Tab")
-    assert page.locator(":focus").inner_text() == "Skip to the content"
-    for _ in range(8):
-        page.keyboard.press("Tab")
-        if page.evaluate("document.activeElement.id") == "file":
-            break
-    assert page.evaluate("document.activeElement.id") == "file"
-    choose_by_key(page).set_files(data)
-    page.wait_for_url("**/jobs/*")
-    page.locator("#preset").focus()
-    page.keyboard.press("f")
-    assert page.locator("#preset").input_value() == "fast"
-    page.locator("#order button").focus()
-    page.keyboard.press("Enter")
-    page.wait_for_selector("#live, #int8")
 
 
 def test_cancel_and_start_again(page, address, tmp_path):
