@@ -138,10 +138,10 @@ def look_at(source: Path | IO[bytes], sample: Sample, rules: Rules, limits: Limi
         return Seen(sample, error.findings[0])
     size = f"{picture.width}x{picture.height}"
     if min(picture.width, picture.height) < rules.side_min:
-        params = {"found": f"{sample.path} {size}", "needed": rules.side_min}
+        params = {"count": 1, "found": f"{sample.path} {size}", "needed": rules.side_min}
         return Seen(sample, Finding("picture_too_small", sample.path, params=params))
     if sample.width and (sample.width, sample.height) != (picture.width, picture.height):
-        params = {"found": f"{sample.path} {size}"}  # its head and its pixels disagree
+        params = {"count": 1, "found": f"{sample.path} {size}"}  # its head and its pixels disagree
         return Seen(sample, Finding("picture_unreadable", sample.path, params=params))
     return Seen(
         replace(sample, width=picture.width, height=picture.height),

@@ -9,6 +9,7 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
 from ..jobs import adding, gallery
+from ..jobs.added import is_added
 from ..jobs.adding import Added
 from ..jobs.store import Job
 from . import access, data
@@ -18,6 +19,9 @@ from .openapi import BYTES, TEXT, answer, describe, many, ref
 from .state import host
 
 blueprint = Blueprint("capture", __name__)
+
+LAST = 12
+"""Pictures that the capture page shows again when it is loaded anew."""
 
 _ADD = {
     "type": "object",
@@ -97,6 +101,7 @@ def page(job_id: str) -> str:
         counts=said["counts"],
         pictures=len(shown.pictures),
         least=host().settings.images_min,
+        last=[one.number for one in shown.pictures if is_added(one.sample.path)][-LAST:],
         editable=said["editable"],
         trainable=said["trainable"],
         texts=data.texts() | _texts(),

@@ -211,6 +211,7 @@ def test_what_is_no_picture_is_refused_by_its_name_and_nothing_is_added(store, j
         ("tiny.png", tiny()),
     ]
     error = refused(add, job_id, new(1), *hostile, new(2), label="circle")
+    assert all(name in str(error) for name in ("text.jpg", "empty.png", "zip.jpg", "8x8"))
     assert {one.path: one.code for one in error.findings} == {
         "text.jpg": "picture_not_a_picture",
         "empty.png": "picture_empty",

@@ -50,6 +50,7 @@ async function send(files) {
     const answer = await post(some);
     if (answer.ok) {
       added += some.length;
+      document.dispatchEvent(new CustomEvent("added", { detail: answer }));
       waiting.splice(0, some.length);
       continue;
     }
@@ -79,9 +80,9 @@ async function add(files) {
   const told = [text("added", { n: added })];
   if (refused.length) told.push(text("not_added", { names: refused.join(" · ") }));
   if (stopped) told.push(stopped);
-  form.reset();
-  if (added && !refused.length && !stopped) location.reload();
-  else say(told.join(" "));
+  document.getElementById("add-files").value = "";
+  say(told.join(" "));
+  if (added) document.dispatchEvent(new Event("added-all"));
 }
 
 /** Return the files of a drop, those in dropped folders too. */
@@ -97,7 +98,7 @@ async function walk(entry) {
 
 async function dropped(transfer) {
   const entries = [...transfer.items].map((item) => item.webkitGetAsEntry()).filter(Boolean);
-  const files = [];
+  const files = entries.length ? [] : [...transfer.files];
   for (const entry of entries) files.push(...(await walk(entry)));
   await add(files.filter((file) => file.type.startsWith("image/")));
 }

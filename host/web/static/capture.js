@@ -23,6 +23,7 @@ let stream = null;
 let holding = null;      // {button, timer} while a class is held
 let last = null;         // the button that was held last
 let under = 0;           // pictures of the request that is on its way
+let saved = 0;           // pictures since the page was opened
 let held = false;        // the host refused: nothing is sent until somebody says so
 
 function say(message) {
@@ -174,8 +175,8 @@ async function post(some, label) {
 
 function arrived(some, answer) {
   queue.splice(0, some.length);
-  for (const number of answer.added) show(number);
-  count(answer);
+  take(answer);
+  saved += answer.added.length;
   tell();
 }
 
@@ -191,10 +192,17 @@ function tell(lost = false) {
   const n = queue.length;
   if (lost) say(text("lost", { n }));
   else if (n && !held) say(text("waiting", { n }));
-  else if (!n) say(text("saved", { n: taken.length }));
+  else if (!n) say(text("saved", { n: saved }));
 }
 
 /* What was taken */
+
+function take(answer) {
+  const before = taken.length;
+  for (const number of answer.added) show(number);
+  if (detects) total(taken.length - before);
+  count(answer);
+}
 
 function count(answer) {
   at("trainable").hidden = !answer.trainable;
@@ -232,7 +240,6 @@ function show(n) {
     link.href = place(taking.dataset.boxes, n);
     link.textContent = text("draw", { n });
     item.append(link);
-    total(1);
   }
   at("strip").prepend(item);
   while (at("strip").children.length > STRIP) at("strip").lastChild.remove();
@@ -336,9 +343,11 @@ addEventListener("keyup", (event) => { if (/^[1-9 ]$/.test(event.key)) release()
 addEventListener("blur", release);
 document.addEventListener("visibilitychange", () => { if (document.hidden) release(); });
 addEventListener("online", () => deliver());
+document.addEventListener("added", ({ detail }) => take(detail));
 addEventListener("beforeunload", (event) => { if (queue.length) event.preventDefault(); });
 
 for (const button of document.querySelectorAll(".take")) arm(button);
+for (const number of JSON.parse(taking.dataset.last)) show(number);
 for (const item of document.querySelectorAll("#classes li")) number(item, Number(item.querySelector(".so-far").dataset.count));
 at("new-class")?.addEventListener("submit", addClass);
 at("shoot")?.addEventListener("click", () => shoot(""));

@@ -248,5 +248,6 @@ function watch() {
 document.addEventListener("submit", pressed);
 document.addEventListener("click", clicked);
 document.addEventListener("keydown", key);
+document.addEventListener("added-all", () => refresh("").catch(() => location.reload()));
 enter(cards()[0], false);
 watch();
