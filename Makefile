@@ -39,7 +39,8 @@ nncase: $(VENV)/.run ## install nncase 1.9 for CanMV files (needs a Python 3.7 t
 	$(BIN)/python -m host.kmodel.canmv
 
 test: $(VENV)/.dev ## run the tests (JOBS=2 of them at a time)
-	$(BIN)/python -m pytest -m "not slow" --numprocesses $(JOBS) --dist loadfile
+	$(BIN)/python -m pytest -m "not slow" --numprocesses $(JOBS) --dist loadfile \
+	    --no-loadscope-reorder
 
 test-slow: $(VENV)/.dev ## run the tests that take minutes
 	$(BIN)/python -m pytest -m slow

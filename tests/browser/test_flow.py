@@ -70,6 +70,7 @@ def test_from_upload_to_download(real_training, page, address, tmp_path, root):
     shoot(page, "home-phone")
 
 
+@pytest.mark.slow
 def test_boxes_from_upload_to_download(real_training, page, address, tmp_path, root):
     data = tmp_path / "scattered.zip"
     samples = root / "samples" / "sample_boxes"
@@ -154,9 +155,15 @@ def test_what_is_wrong_is_shown_in_place_and_on_a_phone(page, address, tmp_path)
     page.set_viewport_size(PHONE)
     page.goto(address)
     page.set_input_files("#file", data)
-    page.wait_for_selector("#problems .finding")
-    assert page.locator("#problems .finding.error").count() == 2
-    assert page.locator("#problems .where").first.inner_text() == "square"
+    page.wait_for_url("**/jobs/*")
+    assert page.locator(".finding.error").count() == 2
+    assert page.locator(".finding .where").first.inner_text() == "square"
+    assert page.locator("#order button[type=submit]").is_disabled()
+    assert fits_the_width(page)
+    page.goto(address)
+    data.write_bytes(b"no zip")
+    page.set_input_files("#file", data)
+    page.wait_for_selector("#problems .finding.error")
     assert page.evaluate("document.activeElement.id") == "problems"
     assert fits_the_width(page)
     shoot(page, "problems-phone")

@@ -108,7 +108,7 @@ def test_memory_of_the_first_maps_is_the_compilers():
         assert f"{KPU_BYTES:,}" in str(refused.value)
     options = detect_options_for(backbone="mobilenet_1.0_cut6", size=(256, 240), neck=64)
     check_memory(options.network(), options.size)
-    keras.utils.set_random_seed(0)  # some of what is drawn gives almost nothing, for no byte's range
+    keras.utils.set_random_seed(0)  # other draws may answer less than the KPU's numbers can say
     model = detect_net.build(options, 1)
     pictures = np.random.default_rng(0).integers(0, 256, (2, 240, 256, 3), np.uint8)
     quick = kmodel.Options(bias_images=0, round_weights=False)
