@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from flask import Response, send_file
@@ -32,9 +34,21 @@ def receive() -> Job:
     here = host()
     with submit.arriving(here.store) as (job_id, folder):
         name = store_upload(folder)
-        if project.is_project(folder / submit.UPLOAD):
-            return project.receive(here.store, here.settings, job_id)
-        return submit.check(here.store, here.settings, job_id, name)
+        with _called(f"{submit.plain_name(name)}.zip"):
+            if project.is_project(folder / submit.UPLOAD):
+                return project.receive(here.store, here.settings, job_id)
+            return submit.check(here.store, here.settings, job_id, name)
+
+
+@contextmanager
+def _called(name: str) -> Iterator[None]:
+    """Tell of the upload by the name that its sender gave it."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError.of(
+            replace(one, path=name) if one.path == submit.UPLOAD else one for one in error.findings
+        ) from error
 
 
 def start(job_id: str) -> Job:
