@@ -1,12 +1,17 @@
-"""Done jobs whose reports are made of boxes that tests know."""
+"""Done jobs whose reports are made of boxes that tests know, and one with a kmodel that works."""
 
 import json
 import zipfile
 
+import colour_detector
 import numpy as np
 from host_help import box_zip
 
+from host.config import Settings
+from host.deploy import package, sdcard
 from host.jobs import judgements, submit
+from host.jobs.spec import JobSpec
+from host.jobs.store import Store
 from host.trainer.detect_evaluate import evaluate_detector
 
 LABELS = ("circle", "square")
@@ -62,3 +67,30 @@ def detector(store, settings, reports):
         input=[224, 224], fit="letterbox", threshold=reports["int8"].threshold, nms=0.3,
         anchors=[[1, 1]] * 5, **figures,
     )  # fmt: skip
+
+
+def colours(data):
+    """A done job of `colour_detector` in the data folder of a host that runs: id, kmodel."""
+    settings = Settings(data=data)
+    store, model = Store(settings.data), colour_detector.network()
+    with submit.arriving(store) as (job_id, folder):
+        (folder / submit.UPLOAD).write_bytes(box_zip())
+        submit.check(store, settings, job_id, "squares.zip")
+    anchors = np.reshape(colour_detector.ANCHORS, (5, 2)).tolist()
+    (folder / "spec.json").write_text(JobSpec(submit.UPLOAD, "squares").to_json())
+    (folder / "m.kmodel").write_bytes(model)
+    packed = package.create(
+        folder / "package", model, name="squares", labels=colour_detector.LABELS,
+        anchors=anchors, options=package.BoardOptions(threshold=0.4),
+    )  # fmt: skip
+    sdcard.build(packed, folder / "sd.zip")
+    figures = {"map50": 0.9, "map": 0.5}
+    result = {
+        "task": "detect", "labels": list(colour_detector.LABELS), "input": [224, 224],
+        "fit": "crop", "float": figures, "int8": figures, "anchors": anchors, "threshold": 0.4,
+        "nms": 0.3, "kmodel": "m.kmodel", "sd_zip": "sd.zip", "kfpkg": "",
+        "kmodel_bytes": len(model), "ram_bytes": len(model), "ms": 20.0, "seconds": 1.0,
+    }  # fmt: skip
+    store.update(job_id, state="done", result=result)
+    store.close()
+    return job_id, model

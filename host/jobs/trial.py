@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from threading import BoundedSemaphore
 from typing import IO, Any
 
 import numpy as np
+from PIL import Image
 
 from .. import kmodel
 from ..datasets.pictures import decode
@@ -89,8 +90,8 @@ def show(
         pixels: most pixels of the picture.
 
     Raises:
-        UserError: one of the `picture_` codes of `datasets.pictures.decode`, or `file_missing`:
-            the kmodel is not there.
+        UserError: one of the `picture_` codes of `datasets.pictures.decode` with `try_` before it,
+            or `file_missing`: the kmodel is not there.
     """
     path = file_inside(folder, result["kmodel"])
     if not path:
@@ -100,7 +101,7 @@ def show(
         _, height, width = simulator.input_shape
         fit = result.get("fit", "crop")
         # As in training: `load_image` decodes a large JPEG at a part of its size.
-        image = decode(source, name, pixels, side=2 * max(width, height)).image
+        image = _decoded(source, name, pixels, 2 * max(width, height))
         seen = np.asarray(fit_image(image, (width, height), fit))
         raw = simulator.run(seen[None])[0][0]
         scale = max(1, math.ceil(SHOWN_SIDE / max(width, height)))
@@ -110,6 +111,15 @@ def show(
     grid = simulator.model.convs[-1].registers.out_shape[1:]
     found = region.candidates(raw, grid, np.array(result["anchors"]), LEAST)
     return Trial(jpeg(shown), (), found)
+
+
+def _decoded(source: IO[bytes], name: str, pixels: int, side: int) -> Image.Image:
+    """Return the picture; what is wrong with it is said of one picture, not of a data set."""
+    try:
+        return decode(source, name, pixels, side=side).image
+    except UserError as error:
+        found = [replace(one, code=f"try_{one.code}") for one in error.findings]
+        raise UserError.of(found) from error
 
 
 @lru_cache(maxsize=2)

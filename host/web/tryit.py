@@ -13,6 +13,7 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
+from ..deploy import sdcard
 from ..errors import UserError
 from ..jobs import retune, trial
 from ..jobs.store import Job
@@ -199,5 +200,6 @@ def _render(
         room=trial.ROOM,
         seen=shown,
         findings=findings,
-        texts=view.texts(),
+        window=sdcard.camera_window(tuple(job.result.get("input", (224, 224)))),
+        texts=view.texts() | view.camera_texts(),
     )

@@ -242,3 +242,25 @@ def texts() -> dict[str, str]:
         "sure_delete": _("Delete this job and all its files?"),
         "connection": _("Connection lost; trying again ..."),
     }
+
+
+def camera_texts() -> dict[str, str]:
+    """Return what `static/camera.js` says where there is no camera, in the page's language."""
+    return {
+        "camera_insecure": _(
+            "A browser gives its camera only to pages of this computer (http://localhost) or by "
+            "https. Open this page on the computer of the host, or put a proxy with TLS before it "
+            "(docs/security.md)."
+        ),
+        "camera_denied": _(
+            "The browser does not let this page use the camera. Allow it in the address bar or in "
+            "the settings of the browser, then try again."
+        ),
+        "camera_none": _("No camera was found. Plug one in, then try again."),
+        "camera_busy": _(
+            "The camera gives no picture. Close other programs that use it, then try again."
+        ),
+        "camera_gone": _("The camera is gone. Plug it in, then try again."),
+        "camera_number": _("Camera {n}"),
+        "rate": _("{n} answers a second"),
+    }

@@ -6,17 +6,12 @@ What the page's script decides is compared with `host.kmodel.region`, box by box
 import io
 
 import colour_detector as detector
+import judging
 import numpy as np
 import pytest
 from browser_help import PHONE, fits_the_width, shoot
-from host_help import box_zip
 
 from host import kmodel
-from host.config import Settings
-from host.deploy import package, sdcard
-from host.jobs import submit
-from host.jobs.spec import JobSpec
-from host.jobs.store import Store
 from host.kmodel import region
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
@@ -27,27 +22,7 @@ ANCHORS = np.reshape(detector.ANCHORS, (5, 2))
 @pytest.fixture
 def job(address, tmp_path):
     """The address of a done detector's job, and its kmodel."""
-    settings = Settings(data=tmp_path / "data")
-    store, model = Store(settings.data), detector.network()
-    with submit.arriving(store) as (job_id, folder):
-        (folder / submit.UPLOAD).write_bytes(box_zip())
-        submit.check(store, settings, job_id, "squares.zip")
-    (folder / "spec.json").write_text(JobSpec(submit.UPLOAD, "squares").to_json())
-    (folder / "m.kmodel").write_bytes(model)
-    packed = package.create(
-        folder / "package", model, name="squares", labels=detector.LABELS,
-        anchors=ANCHORS.tolist(), options=package.BoardOptions(threshold=0.4),
-    )  # fmt: skip
-    sdcard.build(packed, folder / "sd.zip")
-    figures = {"map50": 0.9, "map": 0.5}
-    result = {
-        "task": "detect", "labels": list(detector.LABELS), "input": [224, 224], "fit": "crop",
-        "float": figures, "int8": figures, "anchors": ANCHORS.tolist(), "threshold": 0.4,
-        "nms": 0.3, "kmodel": "m.kmodel", "sd_zip": "sd.zip", "kfpkg": "",
-        "kmodel_bytes": len(model), "ram_bytes": len(model), "ms": 20.0, "seconds": 1.0,
-    }  # fmt: skip
-    store.update(job_id, state="done", result=result)
-    store.close()
+    job_id, model = judging.colours(tmp_path / "data")
     return f"{address}/jobs/{job_id}", model
 
 

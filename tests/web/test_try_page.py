@@ -139,12 +139,12 @@ def bomb():
 @pytest.mark.parametrize(
     ("data", "code"),
     [
-        (b"", "picture_empty"),
-        (b"PK\x03\x04" + bytes(99), "picture_not_a_picture"),
-        (b"<svg onload='alert(1)'/>", "picture_not_a_picture"),
-        (SCENE[: len(SCENE) // 2], "picture_truncated"),
-        (b"II*\x00" + bytes(99), "picture_format"),
-        (bomb(), "picture_too_large"),
+        (b"", "try_picture_empty"),
+        (b"PK\x03\x04" + bytes(99), "try_picture_not_a_picture"),
+        (b"<svg onload='alert(1)'/>", "try_picture_not_a_picture"),
+        (SCENE[: len(SCENE) // 2], "try_picture_truncated"),
+        (b"II*\x00" + bytes(99), "try_picture_format"),
+        (bomb(), "try_picture_too_large"),
     ],
     ids=["empty", "zip", "svg", "cut", "tiff", "pixels"],
 )
@@ -154,7 +154,16 @@ def test_hostile_pictures_are_findings_on_both_ways(tries, client, token, job_id
     form = {"csrf_token": token, "picture": (io.BytesIO(data), "<b>x</b>.jpg")}
     page = client.post(f"/jobs/{job_id}/try", data=form)
     assert page.status_code == 422 and f'data-code="{code}"' in page.text
-    assert "<b>x" not in page.text
+    assert "<b>x" not in page.text and "Some " not in page.text
+
+
+def test_only_this_page_may_ask_for_the_camera(client, job_id):
+    policy = "Permissions-Policy"
+    assert "camera=(self)" in client.get(f"/jobs/{job_id}/try").headers[policy]
+    for place in ("/", f"/jobs/{job_id}", "/jobs/none/try", "/login", f"/api/jobs/{job_id}"):
+        answer = client.get(place)
+        allowed = place == "/jobs/none/try"  # the same view, which has nothing to show
+        assert ("camera=()" not in answer.headers[policy]) == allowed
 
 
 def test_no_picture_and_a_large_file_are_told(tries, post, job_id, here):

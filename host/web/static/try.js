@@ -1,5 +1,6 @@
-/** Try a picture: sent when it is dropped or chosen; the sliders act on the answer at once. */
+/** Try a picture, or what the camera sees: sent to the host; the sliders act on the answer at once. */
 
+import { cameras, cut, jpeg, reason, start, stop } from "./camera.js";
 import { reported } from "./region.js";
 import { text } from "./texts.js";
 
@@ -22,26 +23,43 @@ function say(message) {
 /** Send a picture and show the answer, unless a later one was sent meanwhile. */
 async function send(file) {
   if (!file) return;
+  end();
   const limit = Number(form.dataset.limit);
   if (file.size > limit) {
     say(text("too_large", { found: megabytes(file.size), needed: megabytes(limit) }));
     return;
   }
+  say(text("trying"));
+  await ask(file, file.name);
+}
+
+/** Show the host's answer to a picture; return whether there is one. */
+async function ask(picture, name) {
   const mine = ++asked;
   const body = new FormData(form);
-  body.set("picture", file, file.name);
-  say(text("trying"));
+  body.set("picture", picture, name);
   try {
     const answer = await fetch(form.action, { method: "POST", body });
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-    if (mine !== asked) return;
     const told = page.getElementById("answer") ?? page.querySelector(".findings");
+    await decoded(told.querySelector("img"));
+    if (mine !== asked) return false;
     if (told.id) place().replaceWith(told);
     else place().replaceChildren(told);
     decide();
+    return answer.ok;
   } catch {
     if (mine === asked) say(text("no_answer"));
+    return false;
   }
+}
+
+/** Wait until a picture can be shown at once; else there is a gap after the one before. */
+async function decoded(image) {
+  if (!image) return;
+  const shown = new Image();
+  shown.src = image.src;
+  await shown.decode();
 }
 
 function megabytes(bytes) {
@@ -50,7 +68,7 @@ function megabytes(bytes) {
 
 /** Show what the values of the sliders make of the answer. */
 function decide() {
-  for (const output of form.querySelectorAll("output")) {
+  for (const output of form.querySelectorAll("output[for]")) {
     output.textContent = value(output.htmlFor.value).toFixed(2);
   }
   if (place().dataset.candidates) boxes();
@@ -97,6 +115,94 @@ function item(box, names) {
   return line;
 }
 
+const video = document.getElementById("video");
+const live = document.getElementById("seen-now");
+const which = document.getElementById("which-camera");
+const size = JSON.parse(document.getElementById("camera").dataset.window);
+let running = 0;  // the number of the camera's turn; 0: it is off
+
+function noCamera(key) {
+  const banner = document.getElementById("no-camera");
+  banner.hidden = !key;
+  banner.textContent = key ? text(key) : "";
+}
+
+/** Start the camera and ask the host, one picture at a time, for as long as it runs. */
+async function begin(id = "") {
+  end();
+  noCamera("");
+  try {
+    await start(video, id);
+  } catch (error) {
+    stop(video);
+    noCamera(reason(error));
+    return;
+  }
+  const turn = running = ++asked;
+  video.srcObject.getVideoTracks()[0].addEventListener("ended", () => {
+    if (turn !== running) return;
+    end();
+    noCamera("camera_gone");
+  });
+  document.getElementById("camera").hidden = false;
+  document.getElementById("stop-camera").focus();
+  watch(turn);
+  await offer();
+  await answers(turn);
+}
+
+/** Show the picture as it comes, cut as the board's camera cuts it. */
+function watch(turn) {
+  if (turn !== running) return;
+  cut(video, size, live);
+  requestAnimationFrame(() => watch(turn));
+}
+
+async function answers(turn) {
+  const times = [];
+  while (turn === running) {
+    if (document.hidden) {
+      await new Promise((done) => { document.addEventListener("visibilitychange", done, { once: true }); });
+      times.length = 0;
+      continue;
+    }
+    cut(video, size, live);
+    if (!(await ask(await jpeg(live), "camera.jpg"))) {
+      if (turn === running) end();
+      return;
+    }
+    place().setAttribute("aria-live", "off");  // nobody can listen to that many
+    times.push(performance.now());
+    if (times.length > 8) times.shift();
+    const rate = 1000 * (times.length - 1) / (times.at(-1) - times[0]);
+    if (times.length > 1) document.getElementById("rate").textContent = text("rate", { n: rate.toFixed(1) });
+  }
+}
+
+/** Let a person choose where there are several cameras. */
+async function offer() {
+  const all = await cameras();
+  const mine = video.srcObject?.getVideoTracks()[0].getSettings().deviceId;
+  which.hidden = all.length < 2;
+  which.replaceChildren(...all.map((one, place) =>
+    new Option(one.name || text("camera_number", { n: place + 1 }), one.id, false, one.id === mine)));
+}
+
+function end() {
+  if (!running) return;
+  running = 0;
+  asked++;  // an answer that is under way comes too late
+  stop(video);
+  const focused = document.getElementById("camera").contains(document.activeElement);
+  document.getElementById("camera").hidden = true;
+  document.getElementById("rate").textContent = "";
+  if (focused) document.getElementById("use-camera").focus();
+}
+
+document.getElementById("use-camera").addEventListener("click", () => begin());
+document.getElementById("stop-camera").addEventListener("click", end);
+which.addEventListener("change", () => begin(which.value));
+addEventListener("pagehide", end);
 document.getElementById("picture").addEventListener("change", (event) => {
   send(event.target.files[0]);
   event.target.value = "";  // the same picture may be chosen again
