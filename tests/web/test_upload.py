@@ -109,6 +109,11 @@ def test_each_bad_case_has_a_finding_of_its_own(upload):
     assert len(set(codes)) == len(codes)
 
 
+def test_a_refusal_names_the_file_as_its_sender_does(upload):
+    (finding,) = upload(b"no zip", "mine/pets.ZIP").json["findings"]
+    assert (finding["code"], finding["path"]) == ("zip_not_a_zip", "pets.zip")
+
+
 def test_a_good_zip_becomes_a_job(upload, here):
     answer = upload(dataset_zip((41, 40, 40)), "my shapes.zip")
     assert answer.status_code == 201
