@@ -38,9 +38,10 @@ Mark = Literal["", "near", "same", "torn", "broken"]
 labels is in; torn: an equal picture has other labels; broken: cannot be used."""
 MARKS: tuple[Mark, ...] = ("near", "same", "torn", "broken")
 
-_looking = Lock()
 decoding = BoundedSemaphore(2)
 """A picture of 16 megapixels takes 50 MB while it is decoded."""
+_looking = BoundedSemaphore(2)
+"""Data sets whose pictures are decoded now: twenty uploads at once take turns, and pages come between."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +130,8 @@ def look(source: Path, folder: Path, limits: Limits, rules: Rules) -> Received:
     """
     root = intake.receive(source, folder, limits)
     dataset = formats.load(root, limits, folder)
-    received = Received(dataset, tuple(checks.look(dataset, rules, limits=limits)))
+    with _looking:
+        received = Received(dataset, tuple(checks.look(dataset, rules, limits=limits)))
     values = {
         "for": _asked(limits, rules),
         "dataset": dataset_json.to_json(dataset, folder),
@@ -146,11 +148,17 @@ def show(source: Path, folder: Path, limits: Limits, rules: Rules) -> Gallery:
         UserError: as `look` (which is done where its outcome is missing or for other settings),
             `edits.read` and `edits.apply`.
     """
-    with _looking:
+    with _lock_of(folder):
         if not _kept(folder, _asked(limits, rules)):
             look(source, folder, limits, rules)
     stamps = _stamp(folder / LOOKED), _stamp(folder / edits.NAME)
     return _gallery(folder, stamps, limits, rules)
+
+
+@lru_cache(maxsize=256)
+def _lock_of(_folder: Path) -> Lock:
+    """Return the lock of a job, so that its pictures are looked at once."""
+    return Lock()
 
 
 def keep(folder: Path, seen: Seen, limits: Limits, rules: Rules) -> None:
