@@ -40,8 +40,9 @@ MARKS: tuple[Mark, ...] = ("near", "same", "torn", "broken")
 
 decoding = BoundedSemaphore(2)
 """A picture of 16 megapixels takes 50 MB while it is decoded."""
-_looking = BoundedSemaphore(2)
-"""Data sets whose pictures are decoded now: twenty uploads at once take turns, and pages come between."""
+_looking = BoundedSemaphore(4)
+"""Data sets that are decoded at one time, two pictures of each: many uploads at once take turns, and
+neither fill the memory nor keep pages waiting."""
 
 
 @dataclass(frozen=True, slots=True)
