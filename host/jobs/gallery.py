@@ -41,8 +41,8 @@ MARKS: tuple[Mark, ...] = ("near", "same", "torn", "broken")
 decoding = BoundedSemaphore(2)
 """A picture of 16 megapixels takes 50 MB while it is decoded."""
 _looking = BoundedSemaphore(4)
-"""Data sets that are decoded at one time, two pictures of each: many uploads at once take turns, and
-neither fill the memory nor keep pages waiting."""
+"""Data sets that are decoded at one time, two pictures of each: many uploads at once take turns,
+and neither fill the memory nor keep pages waiting."""
 
 
 @dataclass(frozen=True, slots=True)
