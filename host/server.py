@@ -32,6 +32,7 @@ from .web import (
     compare,
     data,
     events,
+    expecting,
     judged,
     keeping,
     language,
@@ -76,6 +77,7 @@ def create_app(settings: Settings) -> Flask:
     app.register_blueprint(capture.blueprint)
     app.register_blueprint(mailing.blueprint)
     app.register_blueprint(tryit.blueprint)
+    app.register_blueprint(expecting.blueprint)
     app.register_blueprint(keeping.blueprint)
     app.register_blueprint(judged.blueprint)
     app.register_blueprint(compare.blueprint)

@@ -13,6 +13,8 @@ FITS = {"classify": ("crop", "letterbox"), "detect": ("letterbox", "crop")}
 """How pictures can be brought to the input size, what is usual for the task first."""
 DETECT_SIZES = ((224, 224), (240, 240), (320, 240))
 """Input width and height of a detector; the last is the camera's whole picture."""
+CLASSIFY_SIDES = (224, 192, 160, 128)
+"""Input sides of a classifier; smaller ones are faster."""
 WIDE = 0.5
 """Networks of more than this width do not fit into the KPU's memory at 320x240."""
 DEFAULT_BACKBONE = TrainOptions().backbone

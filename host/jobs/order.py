@@ -38,7 +38,7 @@ def parse_overrides(pairs: Iterable[str]) -> dict[str, Any]:
     for pair in pairs:
         name, equals, text = pair.partition("=")
         if not equals:
-            raise UserError("train_option_invalid", name, value="")
+            raise UserError("train_option_invalid", name, value="-", needed="NAME=VALUE")
         try:
             knobs[name.strip()] = json.loads(text)
         except ValueError:

@@ -96,4 +96,6 @@ def _nodes(name: str, one: Layer) -> Iterator[Node]:
 
 def _weights(*shape: int) -> np.ndarray:
     """Return weights of both signs; all equal ones would have no range."""
-    return np.resize(np.array([0.5, -0.5], np.float32), shape)
+    made = np.full(shape, 0.5, np.float32)
+    made.reshape(-1)[::2] = -0.5
+    return made

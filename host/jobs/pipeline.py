@@ -25,7 +25,7 @@ from ..kmodel.sqnr import layer_errors
 from ..trainer import runtime
 from ..trainer.model import load
 from ..trainer.pictures import read_pictures
-from . import canmv, classify, detect, judgements, room, sealing, sizes
+from . import added, canmv, classify, detect, judgements, room, sealing, sizes
 from .dataset_json import from_json, place_of, to_json
 from .model_file import layer_rows
 from .pictures import LAYERS, REPORT
@@ -113,7 +113,7 @@ def _receive(
         unpacked = sum(room.unpacked_bytes(folder / one) for one in (spec.source, spec.test) if one)
         room.require(folder, unpacked)
         both = receive(folder, spec, progress)
-        roots = (UNPACKED, f"{TEST_DATA}/{UNPACKED}")
+        roots = (UNPACKED, added.FOLDER, f"{TEST_DATA}/{UNPACKED}")
         return [one and to_json(one, folder) for one in both], [FINDINGS, *roots]
 
     both = steps.do("check", work)

@@ -11,11 +11,12 @@ from typing import Any
 
 from ..datasets.limits import MIB
 from ..errors import UserError
-from ..trainer.detect_options import DetectOptions, detect_options_for
+from ..trainer.detect_options import DetectOptions
 from ..trainer.detect_pictures import canvas_bytes
 from ..trainer.features import map_bytes, view_count
-from ..trainer.options import PRESETS, options_for
+from ..trainer.options import PRESETS
 from .receive import VALIDATION
+from .tasks import options_of
 
 SPARE = 192 * MIB
 """Weights of the last epoch and of the best one with their optimizer's state, written anew before
@@ -37,9 +38,8 @@ def estimate(options: Any, pictures: int) -> int:
 
 def of_job(dataset: Mapping[str, Any]) -> int:
     """Return the bytes that a job with such a data set (see `DatasetSummary`) takes at most."""
-    choose = detect_options_for if dataset.get("task") == "detect" else options_for
-    pictures = dataset.get("pictures", 0)
-    return max(estimate(choose(preset), pictures) for preset in PRESETS)
+    task, pictures = dataset.get("task", "classify"), dataset.get("pictures", 0)
+    return max(estimate(options_of(task, preset, {}), pictures) for preset in PRESETS)
 
 
 def unpacked_bytes(source: Path) -> int:

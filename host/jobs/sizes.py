@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from .. import kmodel
 from ..deploy.firmware import needed_bytes
@@ -46,7 +47,8 @@ def on_board(options: Any, classes: int) -> OnBoard:
 @lru_cache(maxsize=64)
 def _compiled(layers: tuple[outline.Layer, ...], size: tuple[int, int], classes: int) -> OnBoard:
     picture = np.zeros((1, size[1], size[0], 3), np.uint8)
-    made = kmodel.compile(outline.graph(layers, size, classes), picture, _QUICK)
+    with threadpool_limits(1):  # a training may have all processors: threads would wait
+        made = kmodel.compile(outline.graph(layers, size, classes), picture, _QUICK)
     return OnBoard(len(made.data), made.main_memory, made.ram_bytes, made.ms)
 
 

@@ -11,7 +11,17 @@ from typing import Any
 
 from ..errors import UserError
 from .backbone import LARGEST, SMALLEST, Backbone, backbone
-from .options import Fit, check_knobs, input_size, split_knobs, typed
+from .options import (
+    FITS,
+    MOST,
+    PART,
+    Fit,
+    check_choice,
+    check_ranges,
+    input_size,
+    split_knobs,
+    typed,
+)
 
 STEP = 16
 """Width and height of the input are multiples of this (240 is not one of 32)."""
@@ -53,7 +63,15 @@ class DetectAugmentation:
         Raises:
             UserError: `train_option_invalid`.
         """
-        check_knobs(self, {"zoom": (1, 2), "stretch": (1, 1.5), "shift": (0, 0.3)})
+        check_ranges(self, KNOB_RANGES, PART)
+
+
+KNOB_RANGES: dict[str, tuple[float, float]] = {
+    "zoom": (1, 2),
+    "stretch": (1, 1.5),
+    "shift": (0, 0.3),
+}
+"""Least and largest value of the knobs that are no `PART`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,13 +141,9 @@ class DetectOptions:
         """
         check_size(self.size)
         check_memory(self.network(), self.size)
-        for name, known in {"fit": ("crop", "letterbox"), "stride": STRIDES}.items():
-            if getattr(self, name) not in known:
-                raise UserError("train_option_invalid", name, value=getattr(self, name))
-        for name, (least, most) in RANGES.items():
-            value = getattr(self, name)
-            if not least <= value <= most:
-                raise UserError("train_option_invalid", name, value=value)
+        check_choice("fit", self.fit, FITS)
+        check_choice("stride", self.stride, STRIDES)
+        check_ranges(self, RANGES)
         self.augmentation.check()
 
     def as_dict(self) -> dict[str, Any]:
@@ -137,7 +151,6 @@ class DetectOptions:
         return {**asdict(self), "size": list(self.size)}
 
 
-MOST = 10**9
 RANGES: dict[str, tuple[float, float]] = {
     "neck": (32, 512),
     "seed": (0, 2**31 - 1),

@@ -5,14 +5,16 @@ Nothing here needs TensorFlow, so pages and commands may read it at once.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from ..errors import UserError
+from ..i18n import N_
 from .backbone import Backbone, backbone, check_size
 
 Fit = Literal["crop", "letterbox"]
+FITS: tuple[Fit, ...] = get_args(Fit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +60,11 @@ class Augmentation:
         Raises:
             UserError: `train_option_invalid`.
         """
-        check_knobs(self, KNOB_RANGES)
+        check_ranges(self, KNOB_RANGES, PART)
 
 
-KNOB_RANGES = {
+PART = (0, 1)
+KNOB_RANGES: dict[str, tuple[float, float]] = {
     **dict.fromkeys(("zoom_in", "zoom_out"), (1, 2)),
     "stretch": (1, 1.5),
     "shift": (0, 0.3),
@@ -70,7 +73,7 @@ KNOB_RANGES = {
     "noise": (0, 64),
     "jpeg": (1, 100),
 }
-"""Least and largest value of the knobs that are not between 0 and 1."""
+"""Least and largest value of the knobs that are no `PART`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,12 +139,8 @@ class TrainOptions:
         """
         check_size(self.size)
         self.network()
-        if self.fit not in ("crop", "letterbox"):
-            raise UserError("train_option_invalid", "fit", value=self.fit)
-        for name, least in LEAST.items():
-            value = getattr(self, name)
-            if not least <= value or (name in BELOW_ONE and value >= 1):
-                raise UserError("train_option_invalid", name, value=value)
+        check_choice("fit", self.fit, FITS)
+        check_ranges(self, RANGES)
         self.augmentation.check()
 
     def as_dict(self) -> dict[str, Any]:
@@ -149,17 +148,18 @@ class TrainOptions:
         return {**asdict(self), "size": list(self.size)}
 
 
-LEAST = {
-    **dict.fromkeys(("views", "views_total", "cache_mib", "head_epochs", "patience"), 1),
-    **dict.fromkeys(("tune_epochs", "tune_total"), 1),
-    **dict.fromkeys(("seed", "tune_blocks", "tune_rate", "head_rate", "mixup", "average"), 0),
-    **dict.fromkeys(("weight_decay", "dropout", "label_smoothing"), 0),
-    "batch": 2,
-}
-"""Least values of the numbers."""
+MOST = 10**9
+"""What has this as its largest value has none that makes sense."""
 
-BELOW_ONE = ("average", "dropout", "label_smoothing")
-"""Settings that are parts of a whole."""
+RANGES: dict[str, tuple[float, float]] = {
+    **dict.fromkeys(("views", "views_total", "cache_mib", "head_epochs", "patience"), (1, MOST)),
+    **dict.fromkeys(("tune_epochs", "tune_total"), (1, MOST)),
+    **dict.fromkeys(("seed", "tune_blocks", "tune_rate", "head_rate", "mixup"), (0, MOST)),
+    **dict.fromkeys(("average", "dropout", "label_smoothing"), (0, 0.9999)),
+    "weight_decay": (0, MOST),
+    "batch": (2, 1024),
+}
+"""Least and largest value of the numbers."""
 
 PRESETS: dict[str, dict[str, Any]] = {
     "fast": {"views": 6, "head_epochs": 30, "tune_blocks": 4, "tune_epochs": 8},
@@ -198,17 +198,41 @@ def from_dict(values: Mapping[str, Any]) -> TrainOptions:
     return options
 
 
-def check_knobs(knobs: Any, ranges: Mapping[str, tuple[float, float]]) -> None:
-    """Check the fields of a data class: those that `ranges` does not name are parts, 0 to 1.
+def check_ranges(
+    settings: Any,
+    ranges: Mapping[str, tuple[float, float]],
+    others: tuple[float, float] | None = None,
+) -> None:
+    """Check the fields of a data class; those that `ranges` does not name against `others`.
 
     Raises:
         UserError: `train_option_invalid`.
     """
-    for each in fields(knobs):
-        value = getattr(knobs, each.name)
-        least, most = ranges.get(each.name, (0, 1))
-        if not least <= value <= most:
-            raise UserError("train_option_invalid", each.name, value=value)
+    for each in fields(settings):
+        least, most = ranges.get(each.name) or others or (None, None)
+        value = getattr(settings, each.name)
+        if least is not None and most is not None and not least <= value <= most:
+            raise invalid(each.name, value, range_text(least, most))
+
+
+def check_choice(name: str, value: Any, known: Sequence[Any]) -> None:
+    """Check a setting that is one of a few.
+
+    Raises:
+        UserError: `train_option_invalid`.
+    """
+    if value not in known:
+        raise invalid(name, value, ", ".join(map(str, known)))
+
+
+def invalid(name: str, value: Any, needed: str) -> UserError:
+    """Return the error of a setting; `needed` may be a text of ours (marked with N_)."""
+    return UserError("train_option_invalid", name, value=str(value)[:80], needed=needed)
+
+
+def range_text(least: float, most: float) -> str:
+    """Return a range as people read it in any language."""
+    return f"{least:g} … {most:g}" if most < MOST else f"≥ {least:g}"
 
 
 def split_knobs(values: Mapping[str, Any], kind: type) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -229,16 +253,33 @@ def input_size(size: Any) -> tuple[int, int]:
     """
     pair = (size, size) if isinstance(size, int) else tuple(size)
     if len(pair) != 2 or not all(isinstance(side, int) for side in pair):
-        raise UserError("train_option_invalid", "size", value=str(size))
+        raise invalid("size", size, "224, 320x240 ...")
     return pair
 
 
 def typed(defaults: Any, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `values`, all known to the data class of `defaults` and of the same kind there."""
+    """Return `values`, all known to the data class of `defaults` and of the same kind there.
+
+    Raises:
+        UserError: `train_option_invalid`.
+    """
+    known = {each.name for each in fields(defaults)}
     for name, value in values.items():
-        default = getattr(defaults, name, None)
+        if name not in known:
+            raise UserError("train_option_unknown", name)
+        default = getattr(defaults, name)
         kinds = (int, float) if isinstance(default, float) else type(default)
         wrong = isinstance(value, bool) is not isinstance(default, bool)
-        if default is None or wrong or not isinstance(value, kinds):
-            raise UserError("train_option_invalid", name, value=str(value))
+        if wrong or not isinstance(value, kinds):
+            raise invalid(name, value, KINDS[type(default)])
     return dict(values)
+
+
+KINDS: dict[type, str] = {
+    bool: "true, false",
+    int: N_("a whole number"),
+    float: N_("a number"),
+    str: N_("a name"),
+    tuple: "224, 320x240 ...",
+}
+"""What the values of a setting are, by the kind of its default."""

@@ -13,7 +13,7 @@ from ..errors import UserError
 from ..files import file_inside
 from ..jobs import findings, project, submit
 from ..jobs.store import Job
-from .forms import JobForm
+from .forms import job_form
 from .state import host
 from .submitter import submitter
 from .uploads import store_upload
@@ -63,7 +63,7 @@ def start(job_id: str) -> Job:
     wrong = [one for one in findings.from_json(job.findings) if one.severity == "error"]
     if wrong:
         raise UserError.of(wrong)
-    form = JobForm(job.dataset.get("task", "classify"))
+    form = job_form(job.dataset.get("task", "classify"))
     here.queue.submit(job_id, form.spec(job.name), form.options(), submitter(), form.mail_order())
     return here.store.get(job_id)
 

@@ -88,8 +88,9 @@ def start(job_id: str) -> tuple[Response, int]:
     """Put a job in the queue; every option may be missing.
 
     They are name, preset, fit, backbone, firmware, seed, seal (the name of a board whose key is
-    here), machine_code (of a new one) and mail (an address to tell of the end), of a classifier
-    also canmv, of a detector size (such as 240x240) and stride.
+    here), machine_code (of a new one), mail (an address to tell of the end) and size (such as
+    240x240), of a classifier also canmv, of a detector stride; and every other setting of the
+    training by its name, such as tune_epochs (the page lists them under More, Every setting).
     """
     return jsonify(ok=True, **as_dict(actions.start(job_id))), 202
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 from flask import request
@@ -13,9 +16,12 @@ from wtforms.validators import InputRequired, NumberRange, ValidationError
 from ..config import is_mail_address
 from ..errors import Finding, UserError, naming
 from ..jobs import choices, outbox, sealing
+from ..jobs.knobs import knobs
 from ..jobs.spec import JobSpec
 from ..jobs.submit import UPLOAD, limits_of, plain_name, rules_of
+from ..jobs.tasks import options_of
 from . import language
+from .knobs import KnobField
 from .state import host
 
 SEED_MAX = 2**31 - 1
@@ -29,7 +35,9 @@ MAIL_MAX = 254
 class JobForm(FlaskForm):
     """Name, preset, input fit, backbone, firmware and seed of one training.
 
-    A classifier's also has CanMV, a detector's input size and stride. `seal` is a stored board;
+    A classifier's also has CanMV, a detector's a stride; each has a field for every other setting
+    of its training (see `KnobField`), which stays empty for what the preset has. Make one with
+    `job_form`. `seal` is a stored board;
     `machine_code` goes into the key store and nowhere else: it is in no row, no spec and no page.
     `mail` is told of the end; it is in the row, but not among the options.
     Labels and hints are in the template, where the page's language is known.
@@ -41,7 +49,7 @@ class JobForm(FlaskForm):
     backbone = SelectField()
     firmware = SelectField()
     canmv = BooleanField()
-    size = SelectField()
+    size = SelectField(validate_choice=False)
     stride = SelectField()
     seal = SelectField()
     machine_code = StringField(
@@ -50,20 +58,22 @@ class JobForm(FlaskForm):
     mail = StringField(render_kw={"type": "email", "maxlength": MAIL_MAX, "autocomplete": "email"})
     seed = IntegerField(validators=[InputRequired(), NumberRange(0, SEED_MAX)], default=0)
 
-    def __init__(self, task: str, **kwargs: Any) -> None:
-        self._given = _given()
+    task = "classify"
+
+    def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if task == "detect":
+        sizes = _size_text(self.task)
+        own = str(self.size.data or next(iter(sizes)))
+        self.size.choices = list({**sizes, own: sizes.get(own, own)}.items())
+        if self.task == "detect":
             del self.canmv
-            sizes = [f"{width}x{height}" for width, height in choices.DETECT_SIZES]
-            self.size.choices = list(zip(sizes, _size_text(), strict=True))
             texts = _stride_text()
             self.stride.choices = [(str(one), texts[one]) for one in choices.strides()]
         else:
-            del self.size, self.stride
+            del self.stride
         preset_text, fit_text = _preset_text(), _fit_text()
         self.preset.choices = [(name, preset_text.get(name, name)) for name in choices.presets()]
-        self.fit.choices = [(name, fit_text.get(name, name)) for name in choices.FITS[task]]
+        self.fit.choices = [(name, fit_text.get(name, name)) for name in choices.FITS[self.task]]
         self.backbone.choices = [(one.name, _backbone_text(one)) for one in choices.backbones()]
         self.firmware.choices = choices.firmwares()
         boards = sealing.names(host().settings.data)
@@ -87,21 +97,8 @@ class JobForm(FlaskForm):
             UserError: `option_invalid` or `option_unknown`, one finding a field; or what is wrong
                 with the board that the model shall be sealed for.
         """
-        known = [field.name for field in self if field.name != "csrf_token"]
-        if unknown := sorted(self._given - {*known, "csrf_token"}):
-            params = {"known": ", ".join(known)}
-            raise UserError.of(
-                Finding("option_unknown", name[:80], params=params) for name in unknown
-            )
-        self.fill_gaps()
-        if not self.validate():
-            raise UserError.of(_wrong(self, field) for field in self.errors if field)
+        self.check(_given())
         self._take_code()
-        detects: dict[str, Any] = {}
-        if self.size and self.stride:
-            width, _, height = self.size.data.partition("x")
-            detects["size"] = int(width), int(height)
-            detects["overrides"] = {"stride": int(self.stride.data)}
         return JobSpec(
             source=UPLOAD,
             name=plain_name(self.name.data or name),
@@ -117,13 +114,53 @@ class JobForm(FlaskForm):
             firmware_folder=str(host().settings.firmware.resolve()),
             limits=as_numbers(limits_of(host().settings)),
             rules=as_numbers(rules_of(host().settings)),
-            **detects,
+            size=self.input_size(),
+            overrides=self.overrides(),
         )
+
+    def check(self, given: set[str]) -> None:
+        """Check the fields that a request sent under the names `given`.
+
+        Raises:
+            UserError: `option_invalid` or `option_unknown`, one finding a field, or why no training
+                can have these options together.
+        """
+        known = [field.name for field in self if field.name != "csrf_token"]
+        if unknown := sorted(given - {*known, "csrf_token"}):
+            params = {"known": ", ".join(known)}
+            raise UserError.of(
+                Finding("option_unknown", name[:80], params=params) for name in unknown
+            )
+        self.fill_gaps()
+        if not self.validate():
+            raise UserError.of(_wrong(self, field) for field in self.errors if field)
+        self.training(self.preset.data)
+
+    def training(self, preset: str) -> Any:
+        """Return the trainer's options for a preset and all else as the form has it."""
+        spec = JobSpec("", fit=self.fit.data, backbone=self.backbone.data, seed=self.seed.data or 0,
+                       size=self.input_size(), overrides=self.overrides())  # fmt: skip
+        return options_of(self.task, preset, spec.choices())
+
+    def input_size(self) -> tuple[int, int]:
+        """Return width and height in pixels."""
+        width, _, height = str(self.size.data).partition("x")
+        return int(width), int(height or width)
+
+    def overrides(self) -> dict[str, Any]:
+        """Return the settings that differ from the preset's, by name."""
+        found = {one.name: one.value for one in self.knobs() if one.value is not None}
+        return {**found, "stride": int(self.stride.data)} if self.stride else found
+
+    def knobs(self) -> Iterator[KnobField]:
+        """Yield the fields of the settings."""
+        return (field for field in self if isinstance(field, KnobField))
 
     def options(self) -> dict[str, Any]:
         """Return the choices as the row keeps them."""
         left_out = ("csrf_token", "machine_code", "mail")
-        return {field.name: field.data for field in self if field.name not in left_out}
+        unset = {one.name for one in self.knobs() if one.value is None}
+        return {one.name: one.data for one in self if one.name not in {*left_out, *unset}}
 
     def mail_order(self) -> dict[str, Any]:
         """Return the columns of the mail that is asked for, or of none."""
@@ -137,6 +174,11 @@ class JobForm(FlaskForm):
         if text and not is_mail_address(text):
             raise ValidationError(_("a mail address such as a@example.org"))
 
+    def validate_size(self, field: Field) -> None:
+        """Refuse what is no size; which ones a network can have its options say."""
+        if not re.fullmatch(r"[0-9]{2,4}(x[0-9]{2,4})?", str(field.data)):
+            raise ValidationError("224, 320x240 ...")
+
     def _take_code(self) -> None:
         """Choose the board of a machine code, which is forgotten then."""
         text, self.machine_code.data = (self.machine_code.data or "").strip(), ""
@@ -145,6 +187,18 @@ class JobForm(FlaskForm):
         if text:
             with naming("machine_code"):
                 self.seal.data = sealing.board_of_code(host().settings.data, text).name
+
+
+def job_form(task: str, **kwargs: Any) -> JobForm:
+    """Return the form of a task, "classify" or "detect"; arguments as for a `FlaskForm`."""
+    return _form_class(task)(**kwargs)
+
+
+@cache
+def _form_class(task: str) -> type[JobForm]:
+    return type(
+        "JobForm", (JobForm,), {"task": task} | {one.name: KnobField(one) for one in knobs(task)}
+    )
 
 
 def as_numbers(values: Any) -> dict[str, int]:
@@ -191,13 +245,17 @@ def _fit_text() -> dict[str, str]:
     return {"crop": _("Crop the centre"), "letterbox": _("Keep all, add borders")}
 
 
-def _size_text() -> list[str]:
-    """Return what the page says of `choices.DETECT_SIZES`."""
-    return [
+def _size_text(task: str) -> dict[str, str]:
+    """Return the sizes to choose from, what is usual for the task first."""
+    if task != "detect":
+        return {f"{side}x{side}": f"{side} x {side}" for side in choices.CLASSIFY_SIDES}
+    texts = (
         _("224 x 224: the middle of the view"),
         _("240 x 240: the height of the view"),
         _("320 x 240: all; width %(width)s at most", width=choices.WIDE),
-    ]
+    )
+    sizes = [f"{width}x{height}" for width, height in choices.DETECT_SIZES]
+    return dict(zip(sizes, texts, strict=True))
 
 
 def _stride_text() -> dict[int, str]:

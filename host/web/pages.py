@@ -9,8 +9,8 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from ..errors import UserError
 from ..jobs import findings, judgements, pictures
-from . import access, actions, curves, language, problems, view
-from .forms import JobForm
+from . import access, actions, curves, expecting, knobs, language, problems, view
+from .forms import job_form
 from .state import host
 
 blueprint = Blueprint("pages", __name__)
@@ -51,9 +51,11 @@ def job(job_id: str) -> str:
     here = host()
     one = here.store.get(job_id)
     shown = view.result(one) if one.state == "done" else None
+    page, task = _page_of(one.state), one.dataset.get("task", "classify")
+    form = job_form(task, data={"name": one.name, **one.options})
     judged = judgements.read(here.store.folder(job_id)) if shown else {}
     return render_template(
-        f"job_{_page_of(one.state)}.html",
+        f"job_{page}.html",
         job=one,
         settings=here.settings,
         stage=view.stage(one.state),
@@ -64,7 +66,9 @@ def job(job_id: str) -> str:
         detects=view.detects(one),
         marks=view.marks(one),
         blocked=any(finding["severity"] == "error" for finding in one.findings),
-        form=JobForm(one.dataset.get("task", "classify"), data={"name": one.name, **one.options}),
+        form=form,
+        about=expecting.shown(one, form) if page != "live" else {},
+        minutes_text=expecting.minutes_text,
         steps=view.steps(one),
         canmv_problems=problems.as_dicts(
             findings.from_json((one.result or {}).get("canmv_problems", []))
@@ -77,6 +81,7 @@ def job(job_id: str) -> str:
         threshold_curves=curves.of(one, judged) if shown else [],
         drawing=curves,
         position=here.queue.position(job_id),
+        knob_helps=knobs.helps(),
         room=view.room_mb(one, here.store.data),
         texts=view.texts(),
     )

@@ -208,10 +208,17 @@ def test_wrong_usage_is_exit_code_2(words):
     assert maixforge(*words, code=2).stdout == ""
 
 
-@pytest.mark.parametrize("knob", ["views=many", "no_such_knob=1", "views"])
-def test_a_wrong_knob_is_named(data, tmp_path, knob):
+@pytest.mark.parametrize(
+    ("knob", "code"),
+    [
+        ("views=many", "train_option_invalid"),
+        ("no_such_knob=1", "train_option_unknown"),
+        ("views", "train_option_invalid"),
+    ],
+)
+def test_a_wrong_knob_is_named(data, tmp_path, knob, code):
     failed = answer("train", data, "-o", tmp_path / "o", "--set", knob, code=1)
-    assert failed["error"] == "train_option_invalid"
+    assert (failed["error"], failed["findings"][0]["path"]) == (code, knob.partition("=")[0])
 
 
 def test_messages_in_chinese(tmp_path):

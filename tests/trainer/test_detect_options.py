@@ -55,7 +55,8 @@ def test_every_option_is_explained():
 @pytest.mark.parametrize(
     ("overrides", "code", "place"),
     [
-        ({"learning": 1}, "train_option_invalid", "learning"),
+        ({"learning": 1}, "train_option_unknown", "learning"),
+        ({"network": 1}, "train_option_unknown", "network"),
         ({"stride": 8}, "train_option_invalid", "stride"),
         ({"fit": "stretch"}, "train_option_invalid", "fit"),
         ({"head_epochs": 0}, "train_option_invalid", "head_epochs"),

@@ -59,7 +59,8 @@ def test_every_option_is_explained():
 @pytest.mark.parametrize(
     ("overrides", "code", "place"),
     [
-        ({"learning": 1}, "train_option_invalid", "learning"),
+        ({"learning": 1}, "train_option_unknown", "learning"),
+        ({"network": 1}, "train_option_unknown", "network"),
         ({"views": 0}, "train_option_invalid", "views"),
         ({"views": 2.5}, "train_option_invalid", "views"),
         ({"views": True}, "train_option_invalid", "views"),

@@ -48,10 +48,16 @@ MESSAGES: dict[str, Message] = {
         fix=N_("Label more pictures; the program sets a fifth of them aside by itself."),
     ),
     "train_option_invalid": Message(
-        what=N_("A training setting is unknown or has a value that makes no sense."),
-        found=N_("{path} {value}"),
-        needed=N_("a known setting with a value in its range"),
+        what=N_("A training setting has a value that makes no sense."),
+        found="{value}",
+        needed="{needed}",
         fix=N_("Leave this setting out, or take the values of a preset."),
+    ),
+    "train_option_unknown": Message(
+        what=N_("There is no such training setting."),
+        found="{path}",
+        needed=N_("a setting of this kind of model"),
+        fix=N_("The page of a job lists them under More, Every setting."),
     ),
     "weights_missing": Message(
         what=N_(
