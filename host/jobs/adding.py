@@ -67,20 +67,26 @@ def add_pictures(
             Nothing is added then.
     """
     with _adding:
-        job, folder = store.get(job_id), store.folder(job_id)
-        if job.state not in IDLE:
-            raise UserError("job_state_wrong", job_id, state=job.state, needed="checked")
+        folder = store.folder(job_id)
+        _require_idle(store, job_id)
         before = submit.shown(store, settings, job_id)
         _check_label(before, label)
         new = _write(folder, before, pictures, settings)
         present = {one.sample.path: one for one in before.pictures}
         wanted = tuple(one for one in new if one not in present or present[one].label != label)
+        _require_idle(store, job_id)  # it may have been sent while the pictures came
         if wanted:
             edits.add(folder, before.received.dataset, edits.Edit("add", wanted, label))
         after = submit.shown(store, settings, job_id)
         submit.record(store, job_id, after.checked)
     places = {one.sample.path: one.number for one in after.pictures}
     return Added(tuple(places[one] for one in new), len(new) - len(wanted), before, after)
+
+
+def _require_idle(store: Store, job_id: str) -> None:
+    job = store.get(job_id)
+    if job.state not in IDLE:
+        raise UserError("job_state_wrong", job_id, state=job.state, needed="checked")
 
 
 def begin(store: Store, settings: Settings, name: str, task: str, labels: Sequence[str]) -> Job:

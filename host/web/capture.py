@@ -12,7 +12,7 @@ from ..jobs import adding, gallery
 from ..jobs.added import is_added
 from ..jobs.adding import Added
 from ..jobs.store import Job
-from . import access, data
+from . import access, data, view
 from .api import as_dict
 from .data import NUMBER, STATE
 from .openapi import BYTES, TEXT, answer, describe, many, ref
@@ -104,7 +104,7 @@ def page(job_id: str) -> str:
         last=[one.number for one in shown.pictures if is_added(one.sample.path)][-LAST:],
         editable=said["editable"],
         trainable=said["trainable"],
-        texts=data.texts() | _texts(),
+        texts=data.texts() | _texts() | _verdicts(job),
     )
 
 
@@ -127,6 +127,13 @@ def _begin() -> Job:
     name, task, labels = (str(values.get(key, "")) for key in ("name", "task", "labels"))
     names = [one.strip() for line in labels.splitlines() for one in line.split(",")]
     return adding.begin(here.store, here.settings, name, task, [one for one in names if one])
+
+
+def _verdicts(job: Job) -> dict[str, str]:
+    """Return what stands beside the name of a job that was never trained, by `trainable`."""
+    if job.state != "checked":
+        return {}
+    return {"true": view.states()["checked"], "false": _("cannot be trained yet")}
 
 
 def _texts() -> dict[str, str]:

@@ -78,6 +78,7 @@ def test_two_classes_are_recorded_and_can_be_trained(page, address, language):
     saved(page, "square", LEAST)
     page.keyboard.up("2")
     page.locator("#trainable:not([hidden])").wait_for()
+    assert page.locator("#state").inner_text() in ("ready to train", "可以训练")
     all_sent(page)
     known = state(page, job)
     assert min(known["counts"].values()) >= LEAST

@@ -2,6 +2,9 @@
 
 import io
 import json
+import os
+import shutil
+import signal
 from dataclasses import replace
 
 import pytest
@@ -16,6 +19,7 @@ from host.jobs import added, adding, edits, gallery, receive, steps, submit
 from host.jobs.edits import Edit
 from host.jobs.progress import Progress
 from host.jobs.spec import JobSpec
+from host.jobs.store import Store
 
 
 @pytest.fixture
@@ -320,3 +324,49 @@ def test_a_job_is_begun_without_pictures_and_grows(store, small, add, task):
 def test_what_cannot_be_begun_leaves_nothing(store, small, task, labels, code):
     assert refused(adding.begin, store, small, "mine", task, labels).code == code
     assert list(store.jobs_folder.iterdir()) == []
+
+
+def killed_adding(small, job_id, pictures, point):
+    """Add pictures in a process that kills itself at its `point`th sync or rename, before or after
+    it by turns; return whether it was killed."""
+    child = os.fork()
+    if child:
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+    passed = 0
+
+    def dying(act):
+        def wrapped(*arguments, **named):
+            nonlocal passed
+            passed += 1
+            if passed == point:
+                os.kill(os.getpid(), signal.SIGKILL)
+            value = act(*arguments, **named)
+            passed += 1
+            if passed == point:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return value
+
+        return wrapped
+
+    os.fsync, os.replace, os.rename = map(dying, (os.fsync, os.replace, os.rename))
+    try:
+        adding.add_pictures(Store(small.data), small, job_id, pictures, "star")
+    finally:
+        os._exit(0)
+
+
+def test_killed_at_any_moment_it_has_all_of_the_pictures_or_none(store, small, job_id, add):
+    folder = store.folder(job_id)
+    pair = [new(1), new(2)]
+    points = 0
+    while killed_adding(small, job_id, pair, points + 1):
+        points += 1
+        shown = submit.shown(store, small, job_id)
+        assert len(shown.pictures) in (18, 20)
+        assert all(added.is_whole(added.file_of(folder, one)) for one in shown.history.added)
+        again = add(job_id, *pair, label="star")
+        assert (again.numbers, len(again.after.pictures)) == ((18, 19), 20)
+        assert store.get(job_id).dataset["counts"]["star"] == 2
+        shutil.rmtree(folder / added.FOLDER)
+        (folder / edits.NAME).unlink()
+    assert points >= 12

@@ -1,7 +1,7 @@
 /** The webcam: hold a class to record; every picture is sent, and nothing is lost while it is open. */
 
 import { history, problem, send as edit, typing } from "./edit.js";
-import { text, token } from "./texts.js";
+import { knows, text, token } from "./texts.js";
 
 const EVERY = 333;       // milliseconds between two pictures
 const SQUARE = 448;      // most pixels of a side of what a classifier learns from
@@ -206,6 +206,7 @@ function take(answer) {
 
 function count(answer) {
   at("trainable").hidden = !answer.trainable;
+  if (knows(String(answer.trainable))) at("state").textContent = text(String(answer.trainable));
   if (detects) return;
   for (const button of document.querySelectorAll(".take")) {
     const n = answer.counts[button.dataset.label];
