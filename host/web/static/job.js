@@ -54,7 +54,7 @@ function log(event) {
   const atEnd = list.scrollTop + list.clientHeight >= list.scrollHeight - 4;
   const line = document.createElement("li");
   const time = document.createElement("time");
-  time.textContent = new Date(1000 * event.time).toLocaleTimeString();
+  time.textContent = new Date(1000 * event.time).toLocaleTimeString(document.documentElement.lang);
   line.append(time, said);
   list.append(line);
   if (atEnd) list.scrollTop = list.scrollHeight;
