@@ -75,6 +75,12 @@ class Settings:
     uploads: int = field(
         default=120, metadata=_about("Uploads that an address may send in an hour.", "", 1)
     )
+    board_ports: bool = field(
+        default=False,
+        metadata=_about(
+            "Visitors from other computers, too, may use the serial ports of the host's computer."
+        ),
+    )
     lang: str = field(
         default="",
         metadata=_about("Language of pages: en or zh; empty: what the browser asks for."),

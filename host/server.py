@@ -27,10 +27,12 @@ from .jobs.store import Store
 from .web import (
     access,
     api,
+    boards,
     capture,
     collector,
     compare,
     data,
+    deploy,
     events,
     expecting,
     judged,
@@ -77,7 +79,9 @@ def create_app(settings: Settings) -> Flask:
     app.register_blueprint(capture.blueprint)
     app.register_blueprint(mailing.blueprint)
     app.register_blueprint(tryit.blueprint)
+    app.register_blueprint(boards.blueprint)
     app.register_blueprint(expecting.blueprint)
+    app.register_blueprint(deploy.blueprint)
     app.register_blueprint(keeping.blueprint)
     app.register_blueprint(judged.blueprint)
     app.register_blueprint(compare.blueprint)

@@ -125,7 +125,8 @@ def test_another_camera_and_a_picture_that_ends_it(page, place, films):
     # This Chromium has one camera only; here it has two names.
     page.add_init_script("""
         const known = navigator.mediaDevices.enumerateDevices.bind(navigator.mediaDevices);
-        const twice = ({ kind, deviceId }) => [1, 2].map((n) => ({ kind, deviceId, label: `${n}` }));
+        const named = ({ kind, deviceId }, label) => ({ kind, deviceId, label });
+        const twice = (one) => [named(one, "1"), named(one, "2")];
         navigator.mediaDevices.enumerateDevices = async () => (await known()).flatMap(twice);
     """)
     page.goto(place)

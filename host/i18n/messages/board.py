@@ -43,6 +43,42 @@ _COLLECTOR: dict[str, Message] = {
     ),
 }
 
+_PAGE: dict[str, Message] = {
+    "board_ports_closed": Message(
+        N_("The serial ports of this host are not for visitors from other computers."),
+        "",
+        "",
+        N_(
+            "Put the card into a card reader of your computer. The owner of the host may allow it: "
+            "MAIXFORGE_BOARD_PORTS=true."
+        ),
+    ),
+    "board_port_unknown": Message(
+        N_("The computer has no such serial port."),
+        "{path}",
+        N_("a port of the list"),
+        N_("Is the board connected? Load the list again."),
+    ),
+    "board_port_taken": Message(
+        N_("Something is being fetched from this port already."),
+        "{path}",
+        "",
+        N_("Wait until it is over, or cancel it."),
+    ),
+    "board_transfer_missing": Message(
+        N_("This transfer is not known any more."),
+        "{path}",
+        "",
+        N_("Start it again: what has arrived is kept."),
+    ),
+    "board_into_detector": Message(
+        N_("Pictures with boxes cannot be added to a job over the serial port."),
+        "{path}",
+        N_("a job and a data set of classes"),
+        N_("Take them over as a new job."),
+    ),
+}
+
 _CARD: dict[str, Message] = {
     "card_missing": Message(
         N_("There is no such folder."),
@@ -220,4 +256,4 @@ _BOARD: dict[str, Message] = {
     ),
 }
 
-MESSAGES: dict[str, Message] = {**_COLLECTOR, **_CARD, **_PORT, **_BOARD}
+MESSAGES: dict[str, Message] = {**_COLLECTOR, **_PAGE, **_CARD, **_PORT, **_BOARD}
