@@ -32,7 +32,6 @@ from .web import (
     collector,
     compare,
     data,
-    deploy,
     events,
     expecting,
     judged,
@@ -81,7 +80,6 @@ def create_app(settings: Settings) -> Flask:
     app.register_blueprint(tryit.blueprint)
     app.register_blueprint(boards.blueprint)
     app.register_blueprint(expecting.blueprint)
-    app.register_blueprint(deploy.blueprint)
     app.register_blueprint(keeping.blueprint)
     app.register_blueprint(judged.blueprint)
     app.register_blueprint(compare.blueprint)
