@@ -94,7 +94,8 @@ def test_a_job_is_begun_on_the_start_page(client, token, here):
     assert (job.name, job.dataset["labels"]) == ("pets", ["cat", "dog", "old dog"])
     for page in (f"/jobs/{job.id}", f"/jobs/{job.id}/data", f"/jobs/{job.id}/capture", "/"):
         assert client.get(page).status_code == 200
-    assert "cannot be trained yet" in client.get(f"/jobs/{job.id}").text
+    for page in (f"/jobs/{job.id}", "/"):
+        assert "cannot be trained yet" in client.get(page).text
     data["labels"] = "猫"
     answer = client.post("/begin", data=data)
     assert (answer.status_code, len(here.store.jobs())) == (422, 1)
