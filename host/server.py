@@ -32,6 +32,7 @@ from .web import (
     collector,
     compare,
     data,
+    deploy,
     events,
     expecting,
     judged,
@@ -80,6 +81,7 @@ def create_app(settings: Settings) -> Flask:
     app.register_blueprint(tryit.blueprint)
     app.register_blueprint(boards.blueprint)
     app.register_blueprint(expecting.blueprint)
+    app.register_blueprint(deploy.blueprint)
     app.register_blueprint(keeping.blueprint)
     app.register_blueprint(judged.blueprint)
     app.register_blueprint(compare.blueprint)

@@ -121,7 +121,8 @@ class Result(TypedDict):
     `fit` how pictures came to it.
     `firmware_fit` has one entry a known build. `canmv_problems` are findings: why there is no
     kmodel V5 that was asked for. Of a detector `anchors` are width and height in grid cells,
-    `threshold` and `nms` what boot.py was given. When its user chose others since (see `retune`;
+    `threshold` and `nms` what boot.py was given. `target` is what its packages were made for since
+    (see `retune.Target`). When its user chose others since (see `retune`;
     of a classifier `threshold` only), `advised` has those of the training. `test` has the figures
     of held-back data: an accuracy, or a `MeanPrecision`.
     """
@@ -137,6 +138,7 @@ class Result(TypedDict):
     threshold: NotRequired[float]
     nms: NotRequired[float]
     advised: NotRequired[Advised]
+    target: NotRequired[dict[str, Any]]
     kmodel: str
     kmodel_bytes: int
     ram_bytes: int

@@ -73,6 +73,11 @@ def files(job: Job) -> list[str]:
     return [name for name in DOWNLOADS if _file(job, name)]
 
 
+def sizes(job: Job) -> dict[str, int]:
+    """Return the bytes of what can be downloaded of a job now, by name."""
+    return {name: path.stat().st_size for name in DOWNLOADS if (path := _file(job, name))}
+
+
 def download(job_id: str, name: str) -> Response:
     """Send a file of the result, always as an attachment; nothing else can be named.
 

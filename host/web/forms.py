@@ -97,7 +97,7 @@ class JobForm(FlaskForm):
             UserError: `option_invalid` or `option_unknown`, one finding a field; or what is wrong
                 with the board that the model shall be sealed for.
         """
-        self.check(_given())
+        self.check(given())
         self._take_code()
         return JobSpec(
             source=UPLOAD,
@@ -206,7 +206,7 @@ def as_numbers(values: Any) -> dict[str, int]:
     return {name: getattr(values, name) for name in values.__slots__}
 
 
-def _given() -> set[str]:
+def given() -> set[str]:
     """Return the names of the fields that the request sent.
 
     Raises:

@@ -115,7 +115,8 @@ def result(job: Job) -> Shown:
     report = data.get("report", {})
     percent = [score_percent(data[kind]) for kind in ("float", "int8")]
     fits = data.get("firmware_fit", [])
-    chosen = [one for one in fits if one["id"] == job.options.get("firmware")] or fits[:1]
+    build = data.get("target", job.options).get("firmware")
+    chosen = [one for one in fits if one["id"] == build] or fits[:1]
     return Shown(
         float_percent=percent[0],
         int8_percent=percent[1],
@@ -203,7 +204,7 @@ def room_mb(job: Job, data: Path) -> dict[str, int]:
 
 
 def stage(state: str) -> int:
-    """Return where in data, check, train, result a job of this state is (0..3)."""
+    """Return where in data, check, train, result a job of this state is (0..3); 4 is deploy."""
     return {"checked": 1, "cancelled": 1, "done": 3}.get(state, 2)
 
 

@@ -18,6 +18,15 @@ MESSAGES: dict[str, Message] = {
         N_("m.kmx, whole, as MaixForge made it"),
         N_("Copy it again from the package, or make the package again."),
     ),
+    "seal_fixed": Message(
+        what=N_("This job was ordered sealed for one board and stays so."),
+        found=N_("sealed for {board}"),
+        needed=N_("the same board"),
+        fix=N_(
+            "For another board, or for none, train again: the same data and seed give the same"
+            " model."
+        ),
+    ),
     "seal_canmv": Message(
         N_("A sealed job makes no kmodel V5: that one could not be sealed."),
         N_("a board to seal for, and CanMV"),

@@ -1,0 +1,180 @@
+"""The last step: packages for a board, what to do with them, and what the board may say."""
+
+import io
+import re
+import zipfile
+
+import colour_detector as detector
+import pytest
+from host_help import box_zip
+
+from host.deploy import kfpkg, machine_code, package, sdcard, seal
+from host.deploy.board_errors import ERRORS
+from host.deploy.board_key import BoardKey
+from host.deploy.key_store import KeyStore, StoredKey
+from host.jobs.result_types import TUNED
+from host.jobs.spec import JobSpec
+
+
+@pytest.fixture(scope="session")
+def model():
+    return detector.network()
+
+
+@pytest.fixture
+def make(upload, here, model):
+    """Make a done detector job whose package was really packed; `key` seals it."""
+
+    def finish(key=None):
+        job_id = upload(box_zip(), "squares.zip").json["id"]
+        folder = here.store.folder(job_id)
+        spec = JobSpec("upload.zip", "squares", data_folder=str(here.settings.data))
+        (folder / "spec.json").write_text(spec.to_json())
+        (folder / "m.kmodel").write_bytes(model)
+        anchors = [list(detector.ANCHORS[at : at + 2]) for at in range(0, 10, 2)]
+        packed = package.create(
+            folder / "package", model, name="squares", labels=detector.LABELS, anchors=anchors,
+            options=package.BoardOptions(threshold=0.4), key=key,
+        )  # fmt: skip
+        sdcard.build(packed, folder / "sd.zip")
+        kfpkg.build(packed, folder / "model.kfpkg")
+        result = {
+            "task": "detect", "labels": list(detector.LABELS), "input": [224, 224],
+            "float": {"map50": 0.9, "map": 0.5}, "int8": {"map50": 0.9, "map": 0.5},
+            "anchors": anchors, "threshold": 0.4, "nms": 0.3, "kmodel": "m.kmodel",
+            "sd_zip": "sd.zip", "kfpkg": "model.kfpkg", "kmodel_bytes": len(model),
+            "ram_bytes": len(model), "ms": 20.0, "seconds": 1.0,
+        }  # fmt: skip
+        if key:
+            result["seal"] = {
+                "board": "front door", "board_id": packed.seal.board, "strength": "bound",
+                "kmx": "package/m.kmx", "kmx_bytes": packed.seal.bytes,
+            }  # fmt: skip
+        here.store.update(job_id, state="done", result=result)
+        return job_id
+
+    return finish
+
+
+@pytest.fixture
+def key():
+    return BoardKey.of_code(machine_code.of_board(bytes(range(32))))
+
+
+def boot(client, job_id):
+    """Return the settings of boot.py in the card's zip, and the names of all its files."""
+    data = client.get(f"/jobs/{job_id}/files/sd.zip").data
+    with zipfile.ZipFile(io.BytesIO(data)) as card:
+        text = card.read("boot.py").decode()
+        settings = {}
+        exec(text[text.index("SETTINGS = {") : text.index("\n}\n") + 2], settings)
+        return settings["SETTINGS"], card.namelist()
+
+
+def test_another_board_firmware_and_camera_need_no_training(client, post, make, here):
+    job_id = make()
+    chosen = {"board": "cube", "firmware": "minimum", "rotation": "2", "mirror": True}
+    answer = post(f"/api/jobs/{job_id}/target", json=chosen)
+    assert answer.status_code == 200, answer.text
+    settings, names = boot(client, job_id)
+    wanted = {"board": "cube", "rotation": 2, "mirror": True, "flip": False, "threshold": 0.4}
+    assert wanted.items() <= settings.items() and "m.kmodel" in names
+    assert here.store.get(job_id).result["target"]["firmware"] == "minimum"
+    page = client.get(f"/jobs/{job_id}/deploy").text
+    assert "--board cube" in page and "0x300000" in page and "MB" in page
+    first = client.get(f"/jobs/{job_id}/files/sd.zip").data
+    post(f"/api/jobs/{job_id}/target", json=chosen)
+    assert client.get(f"/jobs/{job_id}/files/sd.zip").data == first
+    assert len(list((here.store.folder(job_id) / TUNED).iterdir())) == 1
+
+
+def test_values_and_target_keep_each_other(client, post, make):
+    job_id = make()
+    post(f"/api/jobs/{job_id}/target", json={"board": "dock", "flip": True})
+    post(f"/api/jobs/{job_id}/values", json={"threshold": 0.7})
+    post(f"/api/jobs/{job_id}/target", json={"rotation": "1"})
+    settings, _ = boot(client, job_id)
+    assert (settings["threshold"], settings["flip"], settings["rotation"]) == (0.7, True, 1)
+    assert settings["board"] == "other"
+
+
+def test_a_plain_job_is_sealed_and_opened_again(client, post, make, here, key):
+    job_id = make()
+    KeyStore(here.settings.data).add(StoredKey.new("door", key))
+    assert post(f"/api/jobs/{job_id}/target", json={"seal": "door"}).status_code == 200
+    settings, names = boot(client, job_id)
+    assert "m.kmx" in names and "m.kmodel" not in names and settings["model"] == "/sd/m.kmx"
+    assert client.get(f"/jobs/{job_id}/files/m.kmodel").status_code == 404
+    kmx = client.get(f"/jobs/{job_id}/files/m.kmx").data
+    plain = (here.store.folder(job_id) / "m.kmodel").read_bytes()
+    assert seal.unseal(kmx, key) == plain
+    post(f"/api/jobs/{job_id}/values", json={"threshold": 0.6})
+    assert client.get(f"/jobs/{job_id}/files/m.kmx").data == kmx
+    assert post(f"/api/jobs/{job_id}/target", json={"seal": ""}).status_code == 200
+    assert client.get(f"/jobs/{job_id}/files/m.kmodel").data == plain
+
+
+def test_a_job_that_was_ordered_sealed_stays_so(client, post, make, key):
+    job_id = make(key)
+    page = client.get(f"/jobs/{job_id}/deploy").text
+    assert "Sealed for front door, and stays so" in page
+    assert post(f"/api/jobs/{job_id}/target", json={"board": "cube"}).status_code == 200
+    settings, names = boot(client, job_id)
+    assert settings["board"] == "cube" and "m.kmx" in names
+    refused = post(f"/api/jobs/{job_id}/target", json={"seal": ""})
+    assert (refused.status_code, refused.json["error"]) == (422, "seal_fixed")
+    assert "stays so" in client.get(f"/jobs/{job_id}/deploy").text
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"board": "toaster"}, {"rotation": "4"}, {"firmware": "x"}, {"seal": "36 digits"}]
+)
+def test_what_does_not_exist_is_refused_and_changes_nothing(post, make, here, wrong):
+    job_id = make()
+    before = here.store.get(job_id).result
+    answer = post(f"/api/jobs/{job_id}/target", json=wrong)
+    assert (answer.status_code, answer.json["error"]) == (400, "option_invalid")
+    assert answer.json["findings"][0]["path"] == next(iter(wrong))
+    assert "36 digits" not in answer.text and here.store.get(job_id).result == before
+
+
+def test_the_form_works_without_scripts(client, token, make):
+    job_id = make()
+    form = {"csrf_token": token, "board": "amigo_ips", "firmware": "minimum", "rotation": "",
+            "seal": "", "flip": "y"}  # fmt: skip
+    assert client.post(f"/jobs/{job_id}/deploy", data=form).status_code == 303
+    settings, _ = boot(client, job_id)
+    assert (settings["board"], settings["flip"], settings["mirror"]) == ("amigo_ips", True, False)
+    form["board"] = "toaster"
+    answer = client.post(f"/jobs/{job_id}/deploy", data=form)
+    assert answer.status_code == 400 and 'data-code="option_invalid"' in answer.text
+
+
+def test_a_crash_before_the_row_changes_nothing(client, post, make, here, monkeypatch):
+    job_id = make()
+    before = boot(client, job_id)
+    monkeypatch.setattr(here.store.__class__, "move", lambda *_, **__: False)
+    assert post(f"/api/jobs/{job_id}/target", json={"board": "cube"}).status_code == 409
+    assert boot(client, job_id) == before
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_help_has_every_entry_and_the_collector_is_filled_in(client, make, language):
+    job_id = make()
+    page = client.get(f"/jobs/{job_id}/deploy?lang={language}").text
+    for error in ERRORS:
+        assert f'id="error-{error.name}"' in page
+    assert "load error:2006" in page and 'name="classes" value="red\ngreen"' in page
+    if language == "zh":
+        assert not any(error.cause in page for error in ERRORS)
+    form = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', page))
+    form |= {"task": "detect"}
+    card = client.post("/collector", data=form)
+    assert card.status_code == 200, card.text
+    with zipfile.ZipFile(io.BytesIO(card.data)) as archive:
+        assert archive.read("classes.txt").decode().splitlines()[1:] == ["red", "green"]
+
+
+def test_a_job_that_is_not_done_has_no_such_page(client, upload, here):
+    job_id = upload(box_zip()).json["id"]
+    assert client.get(f"/jobs/{job_id}/deploy").status_code == 409
