@@ -14,7 +14,10 @@ ARGUMENTS = (
     "--disable-component-update",
     "--disable-sync",
     "--no-first-run",
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
 )
+"""Of Chromium; its camera is one that it makes up, and nobody is asked."""
 PHONE = {"width": 390, "height": 800}
 DESKTOP = {"width": 1280, "height": 850}
 REFUSED = "the server responded with a status of 4"

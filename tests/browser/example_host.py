@@ -5,6 +5,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+import requests
 from browser_help import FEW, free_port, quick_command
 from host_help import box_zip, dataset_zip, picture, running_host, wait_for
 from PIL import Image
@@ -49,6 +50,10 @@ def make(folder, browser, monkeypatch):
         send("odd", dataset_zip((14, 14, 14), extra=ODD))
         send("boxes", box_zip(16))
         send("few", dataset_zip((14, 3, 14)))
+        begun = {"name": "begun", "task": "classify", "labels": "circle, square"}
+        door = {"Authorization": f"Bearer {token}"}
+        made = requests.post(f"{address}/api/jobs/begin", json=begun, headers=door, timeout=60)
+        jobs["begun"] = made.json()["id"]
         for name in ("shapes", "scene", "refuse"):
             state = wait_for(lambda name=name: ended(remote, jobs[name]), 180)
             assert state == ("failed" if name == "refuse" else "done"), told(remote, jobs[name])
@@ -115,6 +120,10 @@ def curves(page):
     page.wait_for_selector("#chart-loss polyline")
 
 
+def camera(page):
+    page.locator("#view:not([hidden])").wait_for()
+
+
 PAGES = {
     "home": ("pages.home", "/", None),
     "home-refused": ("pages.home", "/", bad_zip),
@@ -124,12 +133,16 @@ PAGES = {
     "check-classify": ("pages.job", "/jobs/{odd}", None),
     "check-detect": ("pages.job", "/jobs/{boxes}", None),
     "check-blocked": ("pages.job", "/jobs/{few}", None),
+    "check-begun": ("pages.job", "/jobs/{begun}", None),
     "check-failed": ("pages.job", "/jobs/{refuse}", None),
     "data-classify": ("data.page", "/jobs/{odd}/data", None),
     "data-class": ("data.page", "/jobs/{odd}/data?label=circle", None),
     "data-equal": ("data.page", "/jobs/{odd}/data?mark=same", None),
     "data-detect": ("data.page", "/jobs/{boxes}/data", None),
     "data-locked": ("data.page", "/jobs/{watched}/data", None),
+    "capture": ("capture.page", "/jobs/{odd}/capture", camera),
+    "capture-boxes": ("capture.page", "/jobs/{boxes}/capture", camera),
+    "data-begun": ("data.page", "/jobs/{begun}/data", None),
     "boxes": ("data.boxes", "/jobs/{boxes}/data/3", None),
     "live": ("pages.job", "/jobs/{watched}", curves),
     "queued": ("pages.job", "/jobs/{waits}", None),

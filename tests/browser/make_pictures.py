@@ -10,6 +10,7 @@ characters (Debian: fonts-wqy-zenhei). What is seen is the same each time but fo
 from __future__ import annotations
 
 import io
+import os
 import shutil
 import subprocess
 import sys
@@ -36,10 +37,16 @@ from host.web.credentials import Credentials  # noqa: E402
 
 LANGUAGES = ("en", "zh")
 SIZES = {"": DESKTOP, "-phone": PHONE}
-TALLEST = {"": 2600, "-phone": 3000}
-"""Pixels after which a picture is cut off."""
+TALLEST, GRID = 1700, 950
+"""Pixels after which a picture is cut off; one of many photographs sooner."""
 MOST_BYTES = 120 * 1024
-COLOURS = (160, 96, 64, 40, 24, 16)
+QUALITIES = ((200, 1), (96, 1), (64, 1), (96, 0.75), (64, 0.75), (64, 0.6), (40, 0.5))
+"""Colours and scale of a picture, the best first."""
+OURS = bytes.fromhex(
+    "ffffff f5f6f3 dde3df e9edea 1c2b2d 55666a 0f6b5c 0a5247 e3f1ed 2d8c7a b34a12 a8271c"
+    "fcefe6 fbeae8 ffd400 00d5ff ff5fa2 7dff5a 1f6fb4 8aa3a0"
+)
+"""Colours of the pages."""
 FORTY_MINUTES = 2400
 
 
@@ -49,8 +56,8 @@ class Pictures:
     def __init__(self, browser: Browser, address: str, folder: Path) -> None:
         self.browser, self.address, self.folder = browser, address, folder
 
-    def take(self, name: str, place: str, prepare: Any = None) -> None:
-        """Take a page in both languages and sizes."""
+    def take(self, name: str, place: str, prepare: Any = None, tallest: int = TALLEST) -> None:
+        """Take a page in both languages and sizes, cut off after so many pixels."""
         for language in LANGUAGES:
             for suffix, size in SIZES.items():
                 page = self.browser.new_page(viewport=size)  # type: ignore[arg-type]
@@ -61,7 +68,7 @@ class Pictures:
                 data = page.screenshot(full_page=True)
                 page.close()
                 target = self.folder / f"{name}-{language}{suffix}.png"
-                target.write_bytes(small(data, TALLEST[suffix]))
+                target.write_bytes(small(data, tallest))
                 print(f"{target.name} {target.stat().st_size // 1024} kB")
 
 
@@ -78,18 +85,28 @@ def settle(page: Page) -> None:
 
 
 def small(data: bytes, tallest: int) -> bytes:
-    """Return a PNG of few colours, as many as its bytes allow."""
+    """Return a PNG of few colours: as many, and as large, as its bytes allow."""
     image = Image.open(io.BytesIO(data)).convert("RGB")
     image = image.crop((0, 0, image.width, min(image.height, tallest)))
     made = b""
-    for colours in COLOURS:
+    for colours, scale in QUALITIES:
+        size = round(image.width * scale), round(image.height * scale)
+        scaled = image.resize(size, Image.Resampling.LANCZOS) if scale < 1 else image
         buffer = io.BytesIO()
-        few = image.quantize(colours, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+        few = scaled.quantize(palette=palette(scaled, colours), dither=Image.Dither.NONE)
         few.save(buffer, "PNG", optimize=True)
         made = buffer.getvalue()
         if len(made) <= MOST_BYTES:
             break
     return made
+
+
+def palette(image: Image.Image, colours: int) -> Image.Image:
+    """Return a palette of the image's colours in which those of the pages themselves stay true."""
+    found = image.quantize(colours - len(OURS) // 3, Image.Quantize.MEDIANCUT).getpalette() or []
+    table = Image.new("P", (1, 1))
+    table.putpalette([*OURS, *found])
+    return table
 
 
 def send(remote: Remote, folder: Path, sample: str, name: str) -> str:
@@ -154,6 +171,24 @@ def curves(page: Page) -> None:
     page.wait_for_selector("#chart-loss polyline", timeout=120_000)
 
 
+def camera(page: Page) -> None:
+    """Wait for what the camera sees."""
+    page.locator("#view:not([hidden])").wait_for()
+    page.wait_for_timeout(1000)
+
+
+def video(folder: Path) -> Path:
+    """Return a film of one picture, for the camera that Chromium makes up."""
+    path = folder / "Camera.mjpeg"
+    buffer = io.BytesIO()
+    frame = Image.open(unseen(folder, "render", "--per-class")).resize((480, 480))
+    wide = Image.new("RGB", (640, 480), (120, 124, 128))
+    wide.paste(frame, (80, 0))
+    wide.save(buffer, "JPEG", quality=90)
+    path.write_bytes(buffer.getvalue() * 8)
+    return path
+
+
 def tour(take: Any, remote: Remote, folder: Path) -> None:
     """Take a picture of every page as it is after real trainings."""
     parts, scene = (send(remote, folder, f"sample_{one}", name) for one, name in
@@ -163,8 +198,9 @@ def tour(take: Any, remote: Remote, folder: Path) -> None:
     take("collector", "/collector")
     take("check", f"/jobs/{parts}")
     take("check-boxes", f"/jobs/{scene}")
-    take("data", f"/jobs/{parts}/data?count=24")
-    take("data-boxes", f"/jobs/{scene}/data?count=24")
+    take("capture", f"/jobs/{parts}/capture", camera)
+    take("data", f"/jobs/{parts}/data", tallest=GRID)
+    take("data-boxes", f"/jobs/{scene}/data", tallest=GRID)
     take("boxes", f"/jobs/{scene}/data/4")
     train(remote, parts)
     train(remote, scene, part=0.5, stride=16)
@@ -172,8 +208,8 @@ def tour(take: Any, remote: Remote, folder: Path) -> None:
     wait_for(lambda: remote.job(scene)["state"] == "done", FORTY_MINUTES)
     take("result", f"/jobs/{parts}", curves)
     take("result-boxes", f"/jobs/{scene}", curves)
-    take("judged", f"/jobs/{parts}/judged/int8")
-    take("judged-boxes", f"/jobs/{scene}/judged/int8")
+    take("judged", f"/jobs/{parts}/judged/int8", tallest=GRID)
+    take("judged-boxes", f"/jobs/{scene}/judged/int8", tallest=GRID)
     take("try", f"/jobs/{parts}/try", shown(unseen(folder, "render", "--per-class")))
     take("try-boxes", f"/jobs/{scene}/try", shown(unseen(folder, "scatter", "--pictures")))
     other = send(remote, folder, "sample_dump", "fasteners-narrow")
@@ -182,7 +218,7 @@ def tour(take: Any, remote: Remote, folder: Path) -> None:
 
 
 @contextmanager
-def chromium() -> Iterator[Browser]:
+def chromium(film: Path) -> Iterator[Browser]:
     """Yield a browser that can show Chinese."""
     path = shutil.which("chromium") or shutil.which("chromium-browser")
     if not path:
@@ -190,17 +226,19 @@ def chromium() -> Iterator[Browser]:
     fonts = subprocess.run(["fc-list", ":lang=zh-cn"], capture_output=True, check=False)
     if not fonts.stdout:
         sys.exit("This needs a font with Chinese characters (Debian: fonts-wqy-zenhei).")
+    os.chdir(film.parent)  # the page shows the camera's name, which is the path
+    film_flag = f"--use-file-for-fake-video-capture={film.name}"
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=list(ARGUMENTS))
+        browser = playwright.chromium.launch(executable_path=path, args=[*ARGUMENTS, film_flag])
         yield browser
         browser.close()
 
 
 def main() -> None:
     """Write them all."""
-    target = Path(sys.argv[1] if len(sys.argv) > 1 else PROJECT / "docs" / "pictures" / "pages")
+    target = Path(sys.argv[1] if len(sys.argv) > 1 else PROJECT / "docs/pictures/pages").resolve()
     target.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as name, chromium() as browser:
+    with tempfile.TemporaryDirectory() as name, chromium(video(Path(name))) as browser:
         folder = Path(name)
         settings = Settings(data=folder / "data", port=free_port())
         token = Credentials(settings.data).add_token("pictures")
