@@ -71,15 +71,20 @@ def add_pictures(
         _require_idle(store, job_id)
         before = submit.shown(store, settings, job_id)
         _check_label(before, label)
-        new = _write(folder, before, pictures, settings)
         present = {one.sample.path: one for one in before.pictures}
-        wanted = tuple(one for one in new if one not in present or present[one].label != label)
-        _require_idle(store, job_id)  # it may have been sent while the pictures came
-        if wanted:
-            edits.add(folder, before.received.dataset, edits.Edit("add", wanted, label))
+        tray = _Tray(folder, before, submit.limits_of(settings), submit.rules_of(settings))
+        try:
+            new = tray.fill(pictures)
+            wanted = tuple(one for one in new if one not in present or present[one].label != label)
+            _require_idle(store, job_id)  # it may have been sent while the pictures came
+            if wanted:
+                edits.add(folder, before.received.dataset, edits.Edit("add", wanted, label))
+        except UserError:  # after any other the journal may have its line
+            tray.clear()
+            raise
         after = submit.shown(store, settings, job_id)
         submit.record(store, job_id, after.checked)
-    places = {one.sample.path: one.number for one in after.pictures}
+    places = {one.path: number for number, one in enumerate(after.received.dataset.samples)}
     return Added(tuple(places[one] for one in new), len(new) - len(wanted), before, after)
 
 
@@ -121,24 +126,6 @@ def _check_label(shown: Gallery, label: str) -> None:
         raise UserError.of(wrong)
 
 
-def _write(
-    folder: Path, before: Gallery, pictures: Iterable[tuple[str, bytes]], settings: Settings
-) -> tuple[str, ...]:
-    """Bring the pictures to the disk and return their paths, each once; or leave nothing."""
-    tray = _Tray(folder, before, submit.limits_of(settings), submit.rules_of(settings))
-    try:
-        for name, data in pictures:
-            tray.put(printable(name.replace("\\", "/").rpartition("/")[2]) or "?", data)
-        if tray.problems:
-            raise UserError.of(tray.problems)
-        if not tray.paths:
-            raise UserError("added_nothing")
-    except BaseException:
-        tray.clear()
-        raise
-    return tuple(tray.paths)
-
-
 class _Tray:
     """Pictures on their way into a job."""
 
@@ -152,7 +139,21 @@ class _Tray:
         self._bytes = taken_bytes(folder / added.FOLDER) + upload.stat().st_size
         self._new: list[Path] = []
 
-    def put(self, name: str, data: bytes) -> None:
+    def fill(self, pictures: Iterable[tuple[str, bytes]]) -> tuple[str, ...]:
+        """Bring the pictures to the disk and return their paths, each once."""
+        try:
+            for name, data in pictures:
+                self._put(printable(name.replace("\\", "/").rpartition("/")[2]) or "?", data)
+        except OSError:  # the disk is full
+            self.clear()
+            raise
+        if self.problems:
+            raise UserError.of(self.problems)
+        if not self.paths:
+            raise UserError("added_nothing")
+        return tuple(self.paths)
+
+    def _put(self, name: str, data: bytes) -> None:
         """Write one picture, or remember what is wrong with it."""
         path = added.path_of(data)
         if len(data) > self._limits.member_bytes:

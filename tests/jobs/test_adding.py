@@ -246,6 +246,7 @@ def tiny():
 def test_a_class_that_the_board_could_not_write_is_refused(store, job_id, add, label, code):
     assert refused(add, job_id, new(1), label=label).code == code
     assert not (store.folder(job_id) / edits.NAME).exists()
+    assert files(store, job_id) == []
     assert len(add(job_id, new(2), label="circle").after.pictures) == 19
 
 
@@ -265,6 +266,22 @@ def test_limits_hold_for_each_picture_and_for_all(store, small: Settings, job_id
         assert str(error)
         assert files(store, job_id) == []
     assert refused(add, job_id, label="circle").code == "added_nothing"
+
+
+def test_a_full_disk_leaves_nothing(store, job_id, add, monkeypatch):
+    write, calls = added.atomic_write, []
+
+    def full(path, data):
+        calls.append(path)
+        if len(calls) == 2:
+            raise OSError(28, "No space left on device")
+        write(path, data)
+
+    monkeypatch.setattr(added, "atomic_write", full)
+    with pytest.raises(OSError, match="No space"):
+        add(job_id, new(1), new(2), label="circle")
+    assert files(store, job_id) == []
+    assert add(job_id, new(1), new(2), label="circle").numbers == (18, 19)
 
 
 def test_a_job_that_waits_takes_none(store, job_id, add):
