@@ -72,10 +72,10 @@ class Cost:
 
 
 REFERENCE = Cost(
-    forward=0.022, backward=0.10, compile=0.5, simulate=0.28, view=0.3, detector_view=0.5,
-    decode=0.01, epoch=0.4, head=0.28, start=8.0,
+    forward=0.028, backward=0.04, compile=0.5, simulate=0.28, view=0.22, detector_view=0.7,
+    decode=0.05, epoch=1.0, head=0.2, start=10.0,
 )  # fmt: skip
-REFERENCE_SPEED = 30.0
+REFERENCE_SPEED = 85.0
 """Billions of multiplications a second of that computer in the probe, on one processor."""
 
 
