@@ -18,8 +18,8 @@ blueprint = Blueprint("mailing", __name__)
 
 @blueprint.app_context_processor
 def shared() -> dict[str, Any]:
-    """Let the pages of a job say where its mail stands."""
-    return {"mail_of": shown}
+    """Let the pages of a job say where its mail stands, and all pages whether there are mails."""
+    return {"mail_of": shown, "mails": bool(host().settings.smtp_host)}
 
 
 @blueprint.post("/jobs/<job_id>/mail")

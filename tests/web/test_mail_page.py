@@ -1,5 +1,7 @@
 """The mail address in the form and in the API, and what a job's page says of its mail."""
 
+from dataclasses import replace
+
 import pytest
 from host_help import dataset_zip, wait_for
 from mail_help import PASSWORD, READER, Handler, attachments, mail_server, opened
@@ -10,6 +12,7 @@ from host.deploy.board_key import BoardKey
 from host.jobs import outbox
 from host.jobs import queue as queue_module
 from host.jobs.outbox import Outbox
+from host.server import create_app
 
 CODE = machine_code.of_board(bytes(range(7, 39)))
 
@@ -33,6 +36,13 @@ def test_the_form_asks_for_it(client, job_id):
     for lang, text in (("en", "Mail address (optional)"), ("zh", "邮件地址（可不填）")):
         page = client.get(f"/jobs/{job_id}?lang={lang}").text
         assert text in page and 'name="mail"' in page and 'type="email"' in page
+
+
+def test_the_foot_of_each_page_tells_what_goes_out(client, settings):
+    said = "Only results go out, by mail"
+    assert said in client.get("/").text
+    plain = create_app(replace(settings, smtp_host="", mail_from="")).test_client()
+    assert said not in plain.get("/").text and "Everything stays" in plain.get("/").text
 
 
 def test_an_order_with_an_address(client, post, here, job_id):

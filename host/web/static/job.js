@@ -126,3 +126,16 @@ document.getElementById("cancel")?.addEventListener("submit", (event) => {
 document.getElementById("delete")?.addEventListener("submit", (event) => {
   if (!confirm(text("sure_delete"))) event.preventDefault();
 });
+
+/** While a mail of an ended job is under way, show where it stands. */
+async function followMail() {
+  const mail = document.getElementById("mail");
+  if (mail?.dataset.ended !== "true" || !["waiting", "sending"].includes(mail.dataset.state)) return;
+  await new Promise((done) => { setTimeout(done, 3000); });
+  const page = await fetch(location.pathname).then((one) => one.text()).catch(() => "");
+  const now = new DOMParser().parseFromString(page, "text/html").getElementById("mail");
+  if (now && now.textContent !== mail.textContent) mail.replaceWith(now);
+  else if (now) mail.dataset.state = now.dataset.state;
+  followMail();
+}
+followMail();
