@@ -1,6 +1,7 @@
 """A host with a job in every state, and what each of its pages is like at its fullest."""
 
 import io
+import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from host_help import box_zip, dataset_zip, picture, running_host, wait_for
 from PIL import Image
 
 from host.config import Settings
+from host.deploy import serial_port
 from host.jobs import queue as queue_module
 from host.jobs.store import Store, new_id
 from host.remote import Remote
@@ -32,6 +34,9 @@ class Site:
 def make(folder, browser, monkeypatch):
     """Yield a site with two finished jobs of each task and one in each other state."""
     monkeypatch.setattr(queue_module, "child_command", quick_command)
+    board, port = os.openpty()  # a board that never answers
+    silent = serial_port.Port(os.ttyname(port), "a pseudo terminal", "CH340 (Dock)")
+    monkeypatch.setattr(serial_port, "ports", lambda: [silent])
     settings = Settings(data=folder / "data", port=free_port(), **FEW)
     token = Credentials(settings.data).add_token("tests")
     with running_host(settings) as address:
@@ -54,6 +59,9 @@ def make(folder, browser, monkeypatch):
         door = {"Authorization": f"Bearer {token}"}
         made = requests.post(f"{address}/api/jobs/begin", json=begun, headers=door, timeout=60)
         jobs["begun"] = made.json()["id"]
+        asked = {"port": silent.name, "path": "/sd/maixforge/pets"}
+        where = f"{address}/api/boards/transfers"
+        jobs["transfer"] = requests.post(where, json=asked, headers=door, timeout=60).json()["id"]
         for name in ("shapes", "scene", "refuse"):
             state = wait_for(lambda name=name: ended(remote, jobs[name]), 180)
             assert state == ("failed" if name == "refuse" else "done"), told(remote, jobs[name])
@@ -62,6 +70,8 @@ def make(folder, browser, monkeypatch):
         send("waits", dataset_zip((14, 14, 14)), preset="fast")
         Credentials(settings.data).set_password(PASSWORD)
         yield Site(address, jobs, logged_in(browser, address))
+    for one in (board, port):
+        os.close(one)
 
 
 def ended(remote, job_id):
@@ -153,6 +163,10 @@ PAGES = {
     "try-classify": ("tryit.page", "/jobs/{shapes}/try", a_picture),
     "try-detect": ("tryit.page", "/jobs/{scene}/try", a_picture),
     "compare": ("compare.page", "/compare?a={shapes}&b={again}", None),
+    "deploy-classify": ("deploy.page", "/jobs/{shapes}/deploy", None),
+    "deploy-detect": ("deploy.page", "/jobs/{scene}/deploy", None),
+    "boards": ("boards.page", "/boards", None),
+    "board-transfer": ("boards.transfer_page", "/boards/{transfer}", None),
     "missing": ("", "/jobs/none", None),
 }
 """By name: the view, its address, and what is done there before it is looked at."""

@@ -31,6 +31,7 @@ from PIL import Image  # noqa: E402
 from playwright.sync_api import Browser, Page, sync_playwright  # noqa: E402
 
 from host.config import Settings  # noqa: E402
+from host.deploy import serial_port  # noqa: E402
 from host.files import write_zip  # noqa: E402
 from host.remote import Remote  # noqa: E402
 from host.web.credentials import Credentials  # noqa: E402
@@ -39,7 +40,7 @@ LANGUAGES = ("en", "zh")
 SIZES = {"": DESKTOP, "-phone": PHONE}
 TALLEST, GRID = 1700, 950
 """Pixels after which a picture is cut off; one of many photographs sooner."""
-MOST_BYTES = 120 * 1024
+MOST_BYTES = 100 * 1024
 QUALITIES = ((200, 1), (96, 1), (64, 1), (96, 0.75), (64, 0.75), (64, 0.6), (40, 0.5))
 """Colours and scale of a picture, the best first."""
 OURS = bytes.fromhex(
@@ -196,6 +197,7 @@ def tour(take: Any, remote: Remote, folder: Path) -> None:
     take("home", "/")
     take("refused", "/", refused)
     take("collector", "/collector")
+    take("boards", "/boards")
     take("check", f"/jobs/{parts}")
     take("check-boxes", f"/jobs/{scene}")
     take("capture", f"/jobs/{parts}/capture", camera)
@@ -208,6 +210,7 @@ def tour(take: Any, remote: Remote, folder: Path) -> None:
     wait_for(lambda: remote.job(scene)["state"] == "done", FORTY_MINUTES)
     take("result", f"/jobs/{parts}", curves)
     take("result-boxes", f"/jobs/{scene}", curves)
+    take("deploy", f"/jobs/{parts}/deploy")
     take("judged", f"/jobs/{parts}/judged/int8", tallest=GRID)
     take("judged-boxes", f"/jobs/{scene}/judged/int8", tallest=GRID)
     take("try", f"/jobs/{parts}/try", shown(unseen(folder, "render", "--per-class")))
@@ -240,6 +243,8 @@ def main() -> None:
     target.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as name, chromium(video(Path(name))) as browser:
         folder = Path(name)
+        port = serial_port.Port("/dev/ttyUSB0", "USB Serial", "CH340 (Dock)")
+        serial_port.ports = lambda: [port]  # what this computer has is of no matter
         settings = Settings(data=folder / "data", port=free_port())
         token = Credentials(settings.data).add_token("pictures")
         with running_host(settings) as address:
