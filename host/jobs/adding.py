@@ -126,6 +126,10 @@ def _check_label(shown: Gallery, label: str) -> None:
         raise UserError.of(wrong)
 
 
+def _sizes(found: int, needed: int) -> dict[str, str]:
+    return {"found": f"{found / MIB:.1f}", "needed": f"{needed / MIB:.1f}"}
+
+
 class _Tray:
     """Pictures on their way into a job."""
 
@@ -157,7 +161,7 @@ class _Tray:
         """Write one picture, or remember what is wrong with it."""
         path = added.path_of(data)
         if len(data) > self._limits.member_bytes:
-            params = {"found": len(data) / MIB, "needed": self._limits.member_bytes / MIB}
+            params = _sizes(len(data), self._limits.member_bytes)
             self.problems.append(Finding("added_file_too_large", name, params=params))
             return
         with gallery.decoding, quiet_decoders():
@@ -174,8 +178,7 @@ class _Tray:
             self._new.append(added.file_of(self._folder, path))
             self._bytes += len(data)
         if self._bytes > self._limits.zip_bytes:
-            needed = self._limits.zip_bytes / MIB
-            raise UserError("added_too_large", found=self._bytes / MIB, needed=needed)
+            raise UserError("added_too_large", **_sizes(self._bytes, self._limits.zip_bytes))
 
     def _count(self, seen: Seen) -> None:
         self._known.add(next(reversed(self.paths)))

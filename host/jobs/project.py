@@ -110,8 +110,8 @@ def _take_added(source: Path, folder: Path, limits: Limits) -> None:
         size = (source / name).stat().st_size
         total += size
         if size > limits.member_bytes or total > limits.zip_bytes:
-            needed = limits.zip_bytes / MIB
-            raise UserError("added_too_large", name, found=total / MIB, needed=needed)
+            sizes = {"found": f"{total / MIB:.1f}", "needed": f"{limits.zip_bytes / MIB:.1f}"}
+            raise UserError("added_too_large", name, **sizes)
         if not added.is_whole(source / name):
             raise UserError("project_damaged", name, reason="sha256")
     if names:

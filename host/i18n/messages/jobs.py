@@ -215,14 +215,14 @@ MESSAGES: dict[str, Message] = {
     ),
     "added_file_too_large": Message(
         what=N_("A picture's file is too large."),
-        found=N_("{found:.1f} MB"),
-        needed=N_("at most {needed:.1f} MB"),
+        found="{found} MB",
+        needed=N_("at most {needed} MB"),
         fix=N_("Make the picture smaller, for example with maixforge prepare, and send it again."),
     ),
     "added_too_large": Message(
         what=N_("The data set would become too large; nothing was added."),
-        found=N_("{found:.1f} MB"),
-        needed=N_("at most {needed:.1f} MB with all that was sent and added before"),
+        found="{found} MB",
+        needed=N_("at most {needed} MB with all that was sent and added before"),
         fix=N_(
             "Make the pictures smaller, for example with maixforge prepare, or ask whoever runs "
             "this host to raise MAIXFORGE_UPLOAD_BYTES."
