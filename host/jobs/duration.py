@@ -217,7 +217,7 @@ def probe() -> float:
     end = began + PROBE_SECONDS
     with threadpool_limits(1):
         while best == float("inf") or began < end:
-            matrix @ matrix
+            np.matmul(matrix, matrix)
             done = time.perf_counter()
             best, began = min(best, done - began), done
     return PROBE_SIDE**3 / best / 1e9

@@ -148,7 +148,8 @@ def test_bad_data_is_told_as_the_page_does(run, tmp_path):
     [
         (["--test", "x.zip"], "remote_option"),
         (["--set", "depth=3"], "option_unknown"),
-        (["--size", "160"], "option_unknown"),
+        (["--set", "views=0"], "option_invalid"),
+        (["--size", "100"], "input_size_impossible"),
         (["--backbone", "vgg"], "option_invalid"),
     ],
 )
