@@ -114,7 +114,8 @@ def connected(port: str) -> Iterator[Link]:
 
     Raises:
         UserError: `port_missing`, `port_forbidden`, `port_busy`, `board_silent` (nothing answers),
-            `board_no_repl` (something is printed, but no prompt), `board_lost` (unplugged).
+            `board_no_repl` (something is printed, but no prompt), `board_lost` (unplugged);
+            `disk_full` when what arrives cannot be written here.
     """
     link = _open(port)
     try:
@@ -124,6 +125,8 @@ def connected(port: str) -> Iterator[Link]:
     except TransportExecError:
         raise
     except (TransportError, serial.SerialException, OSError) as error:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise UserError("disk_full", reason=error.strerror or "") from error
         raise UserError("board_lost", port, reason=str(error)) from error
     finally:
         with contextlib.suppress(OSError, serial.SerialException):

@@ -25,14 +25,13 @@ from ..deploy import serial_files, serial_port
 from ..errors import Finding, UserError
 from ..files import write_zip
 from . import adding, submit
+from .retention import TRANSFERS
 from .store import Store
 
 LOG = logging.getLogger(__name__)
 
 HOME = "/sd/maixforge"
 """Where the collectors keep their data sets."""
-FOLDER = "boards"
-"""Inside of the data folder: what has arrived of transfers that are not whole."""
 KEPT = 50
 """Ended transfers that can still be asked for."""
 _PATH = re.compile(rf"{HOME}/[^/\\\0]{{1,60}}")
@@ -149,7 +148,7 @@ class Boards:
 
     def _fetch(self, transfer: Transfer) -> None:
         key = hashlib.sha256(f"{transfer.port}\n{transfer.path}".encode()).hexdigest()[:16]
-        folder = self._store.data / FOLDER / key
+        folder = self._store.data / TRANSFERS / key
         folder.mkdir(parents=True, exist_ok=True)
         limit = self._settings.upload_bytes
 

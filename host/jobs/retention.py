@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import shutil
+import time
 from datetime import timedelta
 
 from ..config import Settings
@@ -11,6 +13,10 @@ from .room import taken_bytes
 from .store import IDLE, Job, Store, now
 
 LOG = logging.getLogger(__name__)
+TRANSFERS = "boards"
+"""Inside of the data folder: what has arrived of transfers from boards that are not whole."""
+TRANSFER_DAYS = 7
+"""So long it waits for its transfer to go on."""
 
 
 def clean(store: Store, settings: Settings) -> list[str]:
@@ -18,6 +24,7 @@ def clean(store: Store, settings: Settings) -> list[str]:
 
     Jobs that wait, run or rest are never deleted, nor those that are kept; they count.
     """
+    _clean_transfers(store)
     gone = []
     for job in too_old(store, settings):
         try:
@@ -27,6 +34,13 @@ def clean(store: Store, settings: Settings) -> list[str]:
         gone.append(job.id)
         LOG.info("job %s is cleaned away", job.id)
     return gone
+
+
+def _clean_transfers(store: Store) -> None:
+    oldest = time.time() - TRANSFER_DAYS * 86400
+    for folder in (store.data / TRANSFERS).glob("*"):
+        if all(one.stat().st_mtime < oldest for one in (folder, *folder.rglob("*"))):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def too_old(store: Store, settings: Settings) -> list[Job]:

@@ -1,5 +1,7 @@
 """Old jobs go, the oldest first; never one that is at work, never one that is kept."""
 
+import os
+import time
 from dataclasses import replace
 from datetime import timedelta
 
@@ -54,3 +56,15 @@ def test_jobs_at_work_and_kept_ones_stay(store, settings, old):
     narrow = replace(settings, keep_days=1, keep_jobs=1, keep_bytes=1)
     assert retention.clean(store, narrow) == [gone]
     assert left(store) == stay
+
+
+@pytest.mark.parametrize(("days", "kept"), [(6, True), (8, False)])
+def test_what_came_of_an_abandoned_transfer_waits_a_week(store, settings, days, kept):
+    file = store.data / retention.TRANSFERS / "0123456789abcdef" / "nut" / "1.jpg"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"half")
+    then = time.time() - days * 86400
+    for one in (file, *file.parents[:2]):
+        os.utime(one, (then, then))
+    retention.clean(store, settings)
+    assert file.parents[1].exists() == kept

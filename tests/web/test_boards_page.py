@@ -1,5 +1,6 @@
 """Pictures from a board on a serial port: real MicroPython behind a pseudo terminal."""
 
+import errno
 import importlib.util
 import re
 import threading
@@ -82,7 +83,7 @@ def test_a_data_set_becomes_a_job(client, post, board, take, here):
     assert one["done"] == one["total"] == sum(map(len, PICTURES.values())) and one["rate"] > 0
     job = client.get(f"/api/jobs/{one['job']}").json
     assert job["name"] == "pets" and job["counts"] == {"circle": 4, "square": 4}
-    assert list((here.settings.data / boards_module.FOLDER).iterdir()) == []
+    assert list((here.settings.data / boards_module.TRANSFERS).iterdir()) == []
 
 
 def test_it_is_added_to_a_job(client, take, upload):
@@ -112,7 +113,7 @@ def test_cancelled_it_goes_on_where_it_was(client, post, board, take, here):
     assert post(f"{place}/cancel").status_code == 202
     one = ended(client, transfer)
     assert one["state"] == "cancelled" and one["job"] == ""
-    (kept,) = (here.settings.data / boards_module.FOLDER).iterdir()
+    (kept,) = (here.settings.data / boards_module.TRANSFERS).iterdir()
     assert (kept / "circle/0.jpg").read_bytes() == PICTURES["circle/0.jpg"]
     assert here.store.jobs() == []
     page = client.get(f"/boards/{transfer['id']}").text
@@ -171,6 +172,14 @@ def test_too_much_is_refused_before_it_is_fetched(app, client, take, monkeypatch
     monkeypatch.setattr(boards, "_settings", replace(boards._settings, upload_bytes=2000))
     one = ended(client, take().json)
     assert one["findings"][0]["code"] == "upload_too_large" and one["done"] == 0
+
+
+def test_a_full_disk_is_no_lost_board(client, take, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(boards_module.serial_files, "pull", full)
+    assert ended(client, take().json)["findings"][0]["code"] == "disk_full"
 
 
 def test_the_pages_lead_there_without_scripts(client, token, board):
