@@ -32,7 +32,7 @@ class Site:
 
 
 def make(folder, browser, monkeypatch):
-    """Yield a site with two finished jobs of each task and one in each other state."""
+    """Yield a site with finished jobs of both tasks and one in each other state."""
     monkeypatch.setattr(queue_module, "child_command", quick_command)
     board, port = os.openpty()  # a board that never answers
     silent = serial_port.Port(os.ttyname(port), "a pseudo terminal", "CH340 (Dock)")

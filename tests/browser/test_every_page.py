@@ -10,7 +10,7 @@ from host.config import Settings
 from host.server import create_app
 from host.web.state import KEY
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 LEAST = 24  # CSS pixels, WCAG 2.2, 2.5.8
 TARGETS = "button, .btn, .tabs a, .languages a, summary, select, input, label.form-check-label"
@@ -32,7 +32,6 @@ WIDE = """() => [...document.querySelectorAll("main *")]
 
 @pytest.fixture(scope="module")
 def here(browser, tmp_path_factory):
-    axe.require()
     with pytest.MonkeyPatch.context() as monkeypatch:
         yield from example_host.make(tmp_path_factory.mktemp("host"), browser, monkeypatch)
 
@@ -58,6 +57,7 @@ def test_a_page(here, browser, name, language):
         assert tab_through(page)
     context.close()
     assert wrong == []
+    axe.require()
 
 
 def found(page, width):
