@@ -6,6 +6,7 @@ Whatever comes: no 5xx, no answer that the document does not describe, the one s
 import io
 import logging
 import os
+from threading import Event
 from types import SimpleNamespace
 
 import pytest
@@ -25,8 +26,9 @@ from schemathesis.core.failures import FailureGroup
 
 from host.config import Settings
 from host.jobs import queue as queue_module
+from host.jobs.boards import Transfer
 from host.server import create_app
-from host.web import events
+from host.web import boards, events
 from host.web.credentials import Credentials
 from host.web.state import KEY
 
@@ -38,7 +40,13 @@ CHECKS = [
     content_type_conformance,
     response_schema_conformance,
 ]
-NAMES = {"name": ["m.kmodel", "sd.zip"], "number": [0, 1], "size": ["small", "large"]}
+TRANSFER = "0123456789abcdef"
+NAMES = {
+    "name": ["m.kmodel", "sd.zip"],
+    "number": [0, 1],
+    "size": ["small", "large"],
+    "transfer_id": [TRANSFER],
+}
 """What exists, by its place in an address; it is tried as well as what comes by chance."""
 
 
@@ -60,6 +68,9 @@ def api(tmp_path, monkeypatch):
     store = app.extensions[KEY].store
     (store.folder(jobs[0]) / "m.kmodel").write_bytes(b"kmodel")
     store.update(jobs[0], state="done", result={"kmodel": "m.kmodel"})
+    known = app.extensions[boards.KEY]
+    ended = Transfer(TRANSFER, "/dev/ttyUSB0", "/sd/maixforge/pets", "", state="done")
+    known._transfers[TRANSFER], known._wanted[TRANSFER] = ended, Event()
     schema = schemathesis.openapi.from_wsgi("/api/openapi.json", app, headers=headers)
     yield SimpleNamespace(schema=schema, jobs=jobs, headers=headers, app=app)
     app.extensions[KEY].queue.stop()
