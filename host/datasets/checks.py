@@ -116,14 +116,22 @@ def _look_at_all(
         try:
             for done, one in enumerate(pool.map(see, dataset.samples), start=1):
                 pixels += one.sample.width * one.sample.height
-                if pixels > limits.total_pixels:
-                    megapixels = limits.total_pixels // 1_000_000
-                    raise UserError("pictures_too_many_pixels", needed=megapixels)
+                require_pixels(pixels, limits)
                 if progress:
                     progress(done, len(dataset.samples))
                 yield one
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def require_pixels(pixels: int, limits: Limits) -> None:
+    """Do nothing unless the pictures of a data set together have too many pixels.
+
+    Raises:
+        UserError: `pictures_too_many_pixels`.
+    """
+    if pixels > limits.total_pixels:
+        raise UserError("pictures_too_many_pixels", needed=limits.total_pixels // 1_000_000)
 
 
 def _see(dataset: Dataset, rules: Rules, limits: Limits, sample: Sample) -> Seen:

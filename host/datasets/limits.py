@@ -17,6 +17,11 @@ Progress = Callable[[int, int], None]
 """Called as `progress(done, total)`, in the thread that called; may raise to stop the work."""
 
 
+def in_mb(found: int, needed: int) -> dict[str, str]:
+    """Return two numbers of bytes as messages tell them: MB of 1024 x 1024 bytes."""
+    return {"found": f"{found / MIB:.1f}", "needed": f"{needed / MIB:.1f}"}
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What one upload may ask of the host. Sizes in bytes unless said otherwise.

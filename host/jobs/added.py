@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ..datasets.dataset import Dataset, Sample
 from ..datasets.pictures import measure, quiet_decoders
-from ..files import atomic_write
+from ..files import atomic_write, sync_folder
 
 FOLDER = "added"
 _PATH = re.compile(rf"\.\./{FOLDER}/([0-9a-f]{{32}})\.(jpg|png|bmp|gif|webp)")
@@ -47,7 +47,9 @@ def write(folder: Path, path: str, data: bytes) -> bool:
     file = file_of(folder, path)
     if is_whole(file):
         return False
-    file.parent.mkdir(exist_ok=True)
+    if not file.parent.exists():
+        file.parent.mkdir()
+        sync_folder(folder)
     atomic_write(file, data)
     return True
 

@@ -15,14 +15,14 @@ from ..datasets.checks import Seen
 from ..datasets.dataset import Sample, Task
 from ..datasets.formats import begun
 from ..datasets.labels import check_labels, printable
-from ..datasets.limits import MIB, RULES, Limits, Rules
+from ..datasets.limits import RULES, Limits, Rules, in_mb
 from ..datasets.pictures import quiet_decoders
 from ..errors import Finding, UserError
 from ..files import atomic_write
 from . import added, edits, gallery, submit
 from .gallery import Gallery
 from .room import taken_bytes
-from .store import IDLE, Job, Store
+from .store import Job, Store
 
 _adding = Lock()
 """One after the other, so that none takes back what another one has found there."""
@@ -68,7 +68,7 @@ def add_pictures(
     """
     with _adding:
         folder = store.folder(job_id)
-        _require_idle(store, job_id)
+        store.idle(job_id)
         before = submit.shown(store, settings, job_id)
         _check_label(before, label)
         present = {one.sample.path: one for one in before.pictures}
@@ -76,22 +76,16 @@ def add_pictures(
         try:
             new = tray.fill(pictures)
             wanted = tuple(one for one in new if one not in present or present[one].label != label)
-            _require_idle(store, job_id)  # it may have been sent while the pictures came
-            if wanted:
-                edits.add(folder, before.received.dataset, edits.Edit("add", wanted, label))
+            with store.held(job_id):  # it may have been sent while the pictures came
+                if wanted:
+                    edits.add(folder, before.received.dataset, edits.Edit("add", wanted, label))
         except UserError:  # after any other the journal may have its line
             tray.clear()
             raise
-        after = submit.shown(store, settings, job_id)
-        submit.record(store, job_id, after.checked)
+        tray.keep()
+        after = submit.check_again(store, settings, job_id)
     places = {one.path: number for number, one in enumerate(after.received.dataset.samples)}
     return Added(tuple(places[one] for one in new), len(new) - len(wanted), before, after)
-
-
-def _require_idle(store: Store, job_id: str) -> None:
-    job = store.get(job_id)
-    if job.state not in IDLE:
-        raise UserError("job_state_wrong", job_id, state=job.state, needed="checked")
 
 
 def begin(store: Store, settings: Settings, name: str, task: str, labels: Sequence[str]) -> Job:
@@ -126,17 +120,13 @@ def _check_label(shown: Gallery, label: str) -> None:
         raise UserError.of(wrong)
 
 
-def _sizes(found: int, needed: int) -> dict[str, str]:
-    return {"found": f"{found / MIB:.1f}", "needed": f"{needed / MIB:.1f}"}
-
-
 class _Tray:
     """Pictures on their way into a job."""
 
     def __init__(self, folder: Path, before: Gallery, limits: Limits, rules: Rules) -> None:
-        self.paths: dict[str, None] = {}
-        self.problems: list[Finding] = []
         self._folder, self._limits, self._rules = folder, limits, rules
+        self._seen: dict[str, Seen] = {}
+        self._problems: list[Finding] = []
         self._known = {one.path for one in before.received.dataset.samples}
         self._pixels = sum(one.sample.width * one.sample.height for one in before.received.seen)
         upload = folder / submit.UPLOAD
@@ -151,43 +141,45 @@ class _Tray:
         except OSError:  # the disk is full
             self.clear()
             raise
-        if self.problems:
-            raise UserError.of(self.problems)
-        if not self.paths:
+        if self._problems:
+            raise UserError.of(self._problems)
+        if not self._seen:
             raise UserError("added_nothing")
-        return tuple(self.paths)
+        return tuple(self._seen)
 
     def _put(self, name: str, data: bytes) -> None:
         """Write one picture, or remember what is wrong with it."""
-        path = added.path_of(data)
         if len(data) > self._limits.member_bytes:
-            params = _sizes(len(data), self._limits.member_bytes)
-            self.problems.append(Finding("added_file_too_large", name, params=params))
+            params = in_mb(len(data), self._limits.member_bytes)
+            self._problems.append(Finding("added_file_too_large", name, params=params))
             return
         with gallery.decoding, quiet_decoders():
             seen = checks.look_at(io.BytesIO(data), Sample(name), self._rules, self._limits)
         if seen.problem:
-            self.problems.append(seen.problem)
+            self._problems.append(seen.problem)
             return
-        self.paths[path] = None
+        path = added.path_of(data)
+        self._seen[path] = replace(seen, sample=replace(seen.sample, path=path))
         if path not in self._known:
-            self._count(seen)
-        sample = replace(seen.sample, path=path)
-        gallery.keep(self._folder, replace(seen, sample=sample), self._limits, self._rules)
+            self._count(path)
         if added.write(self._folder, path, data):
             self._new.append(added.file_of(self._folder, path))
             self._bytes += len(data)
         if self._bytes > self._limits.zip_bytes:
-            raise UserError("added_too_large", **_sizes(self._bytes, self._limits.zip_bytes))
+            raise UserError("added_too_large", **in_mb(self._bytes, self._limits.zip_bytes))
 
-    def _count(self, seen: Seen) -> None:
-        self._known.add(next(reversed(self.paths)))
-        self._pixels += seen.sample.width * seen.sample.height
+    def _count(self, path: str) -> None:
+        sample = self._seen[path].sample
+        self._known.add(path)
+        self._pixels += sample.width * sample.height
         if len(self._known) > self._limits.members:
             raise UserError("added_too_many", needed=self._limits.members)
-        if self._pixels > self._limits.total_pixels:
-            needed = self._limits.total_pixels // 1_000_000
-            raise UserError("pictures_too_many_pixels", needed=needed)
+        checks.require_pixels(self._pixels, self._limits)
+
+    def keep(self) -> None:
+        """Keep what was found out about the pictures, now that they are the job's."""
+        for seen in self._seen.values():
+            gallery.keep(self._folder, seen, self._limits, self._rules)
 
     def clear(self) -> None:
         """Remove what was written and will not be used."""

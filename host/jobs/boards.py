@@ -20,7 +20,7 @@ from typing import Literal
 
 from ..config import Settings
 from ..datasets import formats
-from ..datasets.limits import MIB
+from ..datasets.limits import in_mb
 from ..deploy import serial_files, serial_port
 from ..errors import Finding, UserError
 from ..files import write_zip
@@ -95,7 +95,7 @@ class Boards:
         if not _PATH.fullmatch(path):
             raise UserError("board_path_missing", path[:80], reason="ENOENT")
         if into:
-            adding_to = self._store.get(into)
+            adding_to = self._store.idle(into)
             if adding_to.dataset.get("task") == "detect":
                 raise UserError("board_into_detector", adding_to.name)
         self._hold(port)
@@ -154,8 +154,7 @@ class Boards:
 
         def progress(done: int, total: int, rate: float) -> None:
             if total > limit:
-                found, needed = (f"{one / MIB:.1f}" for one in (total, limit))
-                raise UserError("upload_too_large", transfer.path, found=found, needed=needed)
+                raise UserError("upload_too_large", transfer.path, **in_mb(total, limit))
             transfer.done, transfer.total, transfer.rate = done, total, rate
             if self._wanted[transfer.id].is_set():
                 raise _CancelledError

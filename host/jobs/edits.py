@@ -173,9 +173,18 @@ def read(folder: Path) -> History:
     Raises:
         UserError: `edits_unreadable`, with the number of the line.
     """
+    return history_of(journal(folder))
+
+
+def journal(folder: Path) -> bytes:
+    """Return the journal of the job in `folder` as it is now."""
     path = folder / NAME
-    data = path.read_bytes() if path.exists() else b""
-    lines, number = data[: data.rfind(b"\n") + 1].splitlines(), 0
+    return path.read_bytes() if path.exists() else b""
+
+
+def history_of(journal: bytes) -> History:
+    """Return the history that a journal tells; see `read`."""
+    lines, number = journal[: journal.rfind(b"\n") + 1].splitlines(), 0
 
     def steps() -> Iterator[Step]:
         nonlocal number

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -165,8 +166,9 @@ def _lock_of(_folder: Path) -> Lock:
 def keep(folder: Path, seen: Seen, limits: Limits, rules: Rules) -> None:
     """Keep what was found out about an added picture; when that is lost it is found out again."""
     made = _kept_place(folder, seen.sample.path)
-    made.parent.mkdir(exist_ok=True)
-    made.write_text(json.dumps({"for": _asked(limits, rules), "seen": _seen_json(seen)}))
+    with suppress(OSError):  # the disk is full
+        made.parent.mkdir(exist_ok=True)
+        made.write_text(json.dumps({"for": _asked(limits, rules), "seen": _seen_json(seen)}))
 
 
 def _look_at_added(folder: Path, sample: Sample, limits: Limits, rules: Rules) -> Seen:

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from ..config import Settings
-from ..datasets import intake
+from ..datasets import checks, intake
 from ..datasets.labels import printable
-from ..datasets.limits import MIB, Limits
+from ..datasets.limits import MIB, Limits, in_mb
+from ..datasets.pictures import quiet_decoders
 from ..errors import UserError
 from ..files import write_zip
 from . import added, edits, submit
@@ -44,9 +45,9 @@ def export(store: Store, job_id: str, out: Path) -> Path:
     options = {key: job.options[key] for key in CHOICES if key in job.options}
     text = json.dumps({"format": FORMAT, "name": job.name, "options": options}, indent=1)
     members: dict[str, bytes | Path] = {MARK: text.encode(), DATA: folder / submit.UPLOAD}
-    if (folder / edits.NAME).is_file():
-        members[edits.NAME] = folder / edits.NAME
-    for path in edits.read(folder).added:
+    if journal := edits.journal(folder):
+        members[edits.NAME] = journal
+    for path in edits.history_of(journal).added:  # of this journal, whatever is edited meanwhile
         file = added.file_of(folder, path)
         if not file.is_file():
             raise UserError("picture_missing", path)
@@ -101,7 +102,8 @@ def _take_added(source: Path, folder: Path, limits: Limits) -> None:
 
     Whether they are pictures is found out with the received ones.
     """
-    names = {added.file_of(folder, one).name for one in edits.read(folder).added}
+    paths = edits.read(folder).added
+    names = {added.file_of(folder, one).name for one in paths}
     there = {one.name for one in source.iterdir()} if source.is_dir() else set()
     if names != there:
         raise UserError("project_damaged", printable(min(names ^ there)), reason=added.FOLDER)
@@ -110,12 +112,14 @@ def _take_added(source: Path, folder: Path, limits: Limits) -> None:
         size = (source / name).stat().st_size
         total += size
         if size > limits.member_bytes or total > limits.zip_bytes:
-            sizes = {"found": f"{total / MIB:.1f}", "needed": f"{limits.zip_bytes / MIB:.1f}"}
-            raise UserError("added_too_large", name, **sizes)
+            raise UserError("added_too_large", name, **in_mb(total, limits.zip_bytes))
         if not added.is_whole(source / name):
             raise UserError("project_damaged", name, reason="sha256")
     if names:
         source.replace(folder / added.FOLDER)
+    with quiet_decoders():
+        samples = [added.sample(folder, one) for one in paths]
+    checks.require_pixels(sum(one.width * one.height for one in samples), limits)
 
 
 def import_file(store: Store, settings: Settings, source: Path) -> Job:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import shutil
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -159,10 +159,7 @@ class Store:
             UserError: `job_missing`.
         """
         with self._session() as session:
-            job = session.get(Job, job_id)
-        if job is None:
-            raise UserError("job_missing", job_id)
-        return job
+            return _found(session, job_id, STATES)
 
     def done(self, job_id: str) -> Job:
         """Return a job that is done.
@@ -170,10 +167,31 @@ class Store:
         Raises:
             UserError: `job_missing`, or `job_state_wrong`.
         """
-        job = self.get(job_id)
-        if job.state != "done":
-            raise UserError("job_state_wrong", job_id, state=job.state, needed="done")
-        return job
+        with self._session() as session:
+            return _found(session, job_id, ("done",))
+
+    def idle(self, job_id: str) -> Job:
+        """Return a job that neither waits nor runs.
+
+        Raises:
+            UserError: `job_missing`, or `job_state_wrong`.
+        """
+        with self._session() as session:
+            return _found(session, job_id, IDLE)
+
+    @contextmanager
+    def held(self, job_id: str) -> Iterator[None]:
+        """Let nobody, of any process, send or delete an idle job until the block ends.
+
+        Everyone who writes to the table waits meanwhile, so the block must be short and not write.
+
+        Raises:
+            UserError: as `idle`.
+        """
+        with Session(self._engine) as session:  # nothing is committed: it is the lock that counts
+            session.execute(sql_update(Job).where(Job.id == job_id).values(state=Job.state))
+            _found(session, job_id, IDLE)
+            yield
 
     def jobs(self, states: Collection[State] = STATES) -> list[Job]:
         """Return the jobs in one of `states`, newest first."""
@@ -247,6 +265,15 @@ class Store:
     def _session(self) -> Iterator[Session]:
         with Session(self._engine, expire_on_commit=False) as session, session.begin():
             yield session
+
+
+def _found(session: Session, job_id: str, states: Sequence[State]) -> Job:
+    job = session.get(Job, job_id)
+    if job is None:
+        raise UserError("job_missing", job_id)
+    if job.state not in states:
+        raise UserError("job_state_wrong", job_id, state=job.state, needed=states[0])
+    return job
 
 
 def _add_columns(engine: Engine) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 from ..config import Settings
 from ..datasets.dataset import Dataset
@@ -50,12 +51,7 @@ def check(store: Store, settings: Settings, job_id: str, name: str) -> Job:
     usable = any(one.problem is None for one in found.received.seen)
     if not (usable or begun.is_begun(found.received.dataset)):
         raise UserError.of(found.checked.findings)
-    return store.add(
-        job_id,
-        plain_name(name),
-        dataset=dict(summary(found.checked)),
-        findings=findings.to_json(found.checked.findings),
-    )
+    return store.add(job_id, plain_name(name), **_checked(found.checked))
 
 
 def shown(store: Store, settings: Settings, job_id: str) -> gallery.Gallery:
@@ -68,10 +64,18 @@ def shown(store: Store, settings: Settings, job_id: str) -> gallery.Gallery:
     return gallery.show(folder / UPLOAD, folder, limits_of(settings), rules_of(settings))
 
 
-def record(store: Store, job_id: str, dataset: Dataset) -> None:
-    """Write to the job's row what the check found in its data set, edited since."""
-    found = findings.to_json(dataset.findings)
-    store.update(job_id, dataset=dict(summary(dataset)), findings=found)
+def check_again(store: Store, settings: Settings, job_id: str) -> gallery.Gallery:
+    """Check the data of a job as edited by now, write to its row what was found, and return it.
+
+    Raises:
+        UserError: as `gallery.show`.
+    """
+    while True:
+        found = shown(store, settings, job_id)
+        store.update(job_id, **_checked(found.checked))
+        # Another edit may have come meanwhile, and been written to the row before this one.
+        if shown(store, settings, job_id).history == found.history:
+            return found
 
 
 def summary(dataset: Dataset) -> DatasetSummary:
@@ -82,6 +86,11 @@ def summary(dataset: Dataset) -> DatasetSummary:
         counts=dataset.counts(),
         pictures=len(dataset.samples),
     )
+
+
+def _checked(dataset: Dataset) -> dict[str, Any]:
+    """Return what a job's row says of its data set."""
+    return {"dataset": dict(summary(dataset)), "findings": findings.to_json(dataset.findings)}
 
 
 def limits_of(settings: Settings) -> Limits:

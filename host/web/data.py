@@ -131,7 +131,7 @@ def page(job_id: str) -> str:
     job, shown = open_job(job_id)
     if job.state in IDLE and job.dataset != submit.summary(shown.checked):
         # The host was stopped after an edit was on the disk and before the row knew.
-        submit.record(host().store, job_id, shown.checked)
+        shown = submit.check_again(host().store, host().settings, job_id)
         job = host().store.get(job_id)
     label, mark = _filter()
     found, part = _filtered(shown, label, mark), _page()
@@ -234,12 +234,9 @@ def open_job(job_id: str) -> tuple[Job, Gallery]:
 def _change(job: Job, shown: Gallery, step: edits.Step) -> Gallery:
     """Make an edit durable, check the data again and write to the job's row what was found."""
     here = host()
-    if job.state not in IDLE:
-        raise UserError("job_state_wrong", job.id, state=job.state, needed="checked")
-    edits.add(here.store.folder(job.id), shown.received.dataset, step)
-    edited = open_job(job.id)[1]
-    submit.record(here.store, job.id, edited.checked)
-    return edited
+    with here.store.held(job.id):
+        edits.add(here.store.folder(job.id), shown.received.dataset, step)
+    return submit.check_again(here.store, here.settings, job.id)
 
 
 def state(job: Job, shown: Gallery) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from flask import Flask, Response, jsonify, render_template, request
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException, SecurityError
 
+from ..datasets.limits import in_mb
 from ..errors import Finding, UserError, describe
 from . import language
 from .state import host
@@ -107,13 +108,7 @@ def as_dicts(findings: tuple[Finding, ...] | list[Finding]) -> list[dict[str, st
 
 def too_large(found: int) -> UserError:
     """Return the error for an upload of `found` bytes."""
-    limit = host().settings.upload_bytes
-    return UserError("upload_too_large", found=megabytes(found), needed=megabytes(limit))
-
-
-def megabytes(count: int) -> str:
-    """Return bytes as MB (1024 x 1024 bytes) with one decimal, as file managers show them."""
-    return f"{count / 1024 / 1024:.1f}"
+    return UserError("upload_too_large", **in_mb(found, host().settings.upload_bytes))
 
 
 def _http(error: HTTPException) -> Response:

@@ -13,6 +13,7 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
+from ..datasets.limits import in_mb
 from ..deploy import sdcard
 from ..errors import UserError
 from ..jobs import retune, trial
@@ -140,8 +141,7 @@ def _try(job: Job) -> Trial:
     size, limit = file.stream.seek(0, os.SEEK_END), here.settings.member_bytes
     file.stream.seek(0)
     if size > limit:
-        found, needed = problems.megabytes(size), problems.megabytes(limit)
-        raise UserError("try_picture_large", name, found=found, needed=needed)
+        raise UserError("try_picture_large", name, **in_mb(size, limit))
     folder, pixels = here.store.folder(job.id), here.settings.pixels
     return trial.show(folder, job.result, file.stream, name, pixels)
 

@@ -290,6 +290,37 @@ def test_a_job_that_waits_takes_none(store, job_id, add):
     assert refused(add, "nobody", new(1), label="circle").code == "job_missing"
 
 
+def test_a_job_that_is_sent_while_pictures_come_takes_none(store, small, job_id):
+    def pictures():
+        yield new(1)
+        store.update(job_id, state="queued")
+
+    error = refused(adding.add_pictures, store, small, job_id, pictures(), "circle")
+    assert error.code == "job_state_wrong"
+    assert files(store, job_id) == []
+    assert not (store.folder(job_id) / gallery.LOOKED_ADDED).exists()
+    assert not (store.folder(job_id) / edits.NAME).exists()
+
+
+def test_the_row_knows_an_edit_that_came_while_another_was_checked(
+    store, small, job_id, add, monkeypatch
+):
+    """The later one was written to the row first; the earlier one must not take that back."""
+    folder, update = store.folder(job_id), store.update
+    received = submit.shown(store, small, job_id).received.dataset
+
+    def late(*arguments, **values):
+        monkeypatch.undo()
+        edits.add(folder, received, Edit("move", ("square/000.jpg",), "circle"))
+        submit.check_again(store, small, job_id)
+        update(*arguments, **values)
+
+    monkeypatch.setattr(store, "update", late)
+    after = add(job_id, new(1), label="circle").after
+    assert store.get(job_id).dataset["counts"] == {"circle": 8, "square": 5, "triangle": 6}
+    assert after.checked.counts() == store.get(job_id).dataset["counts"]
+
+
 @pytest.mark.parametrize(
     "path", ["../added/x.jpg", "../../secret.jpg", "added/0.jpg", "circle/000.jpg", "/etc/passwd"]
 )

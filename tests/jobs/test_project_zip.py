@@ -70,6 +70,18 @@ def test_added_pictures_go_along(store, small, job, tmp_path):
     other.close()
 
 
+def test_added_pictures_are_measured_before_they_are_decoded(
+    store, small, job, tmp_path, monkeypatch
+):
+    adding.add_pictures(store, small, job.id, [("a.jpg", picture("circle", 900))], "star")
+    path = project.export(store, job.id, tmp_path / "p.zip")
+    few = replace(submit.limits_of(small), total_pixels=4000)
+    monkeypatch.setattr(submit, "limits_of", lambda _: few)
+    monkeypatch.setattr(submit, "check", lambda *_: pytest.fail("they were decoded"))
+    with pytest.raises(UserError, match="pictures_too_many_pixels"):
+        project.import_file(store, small, path)
+
+
 def test_a_begun_job_goes_along(store, small, tmp_path):
     job = adding.begin(store, small, "mine", "detect", ["nut"])
     path = project.export(store, job.id, tmp_path / "p.zip")

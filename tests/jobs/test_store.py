@@ -49,6 +49,29 @@ def test_of_many_movers_one_wins(store, add_job):
     assert sorted(won) == [False] * 7 + [True]
 
 
+def test_a_job_that_is_held_is_sent_only_afterwards(store, settings, add_job):
+    """Another process is as good as another store here."""
+    job_id, other, order = add_job().id, Store(settings.data), []
+
+    def send():
+        order.append(other.move(job_id, ("checked",), "queued"))
+
+    sending = Thread(target=send)
+    with store.held(job_id):
+        sending.start()
+        sending.join(0.3)
+        assert store.get(job_id).state == "checked"  # reading needs not wait
+        order.append("edited")
+    sending.join(30)
+    assert order == ["edited", True]
+    with pytest.raises(UserError, match="job_state_wrong"), store.held(job_id):
+        pass
+    with pytest.raises(UserError, match="job_missing"), store.held("nobody"):
+        pass
+    assert other.move(job_id, ("queued",), "cancelled")  # nothing is held any more
+    other.close()
+
+
 def test_removing_takes_row_and_folder(store, add_job):
     job_id = add_job().id
     store.remove(job_id)

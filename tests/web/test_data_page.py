@@ -93,6 +93,19 @@ def test_data_that_were_spoiled_are_not_trained(post, job_id, edit, numbers):
     assert (answer.status_code, answer.json["error"]) == (409, "job_state_wrong")
 
 
+def test_an_edit_of_a_job_that_was_sent_meanwhile_is_refused(here, job_id, edit, monkeypatch):
+    parse = edits.parse
+
+    def sent(value):
+        here.store.update(job_id, state="queued")
+        return parse(value)
+
+    monkeypatch.setattr(edits, "parse", sent)
+    answer = edit(job_id, edit="delete", pictures=[0])
+    assert (answer.status_code, answer.json["error"]) == (409, "job_state_wrong")
+    assert not (here.store.folder(job_id) / edits.NAME).exists()
+
+
 def test_boxes_are_set_and_a_negative_has_none(client, boxed, edit):
     one = client.get(f"/api/jobs/{boxed}/pictures").json["pictures"][0]
     assert [box["label"] for box in one["boxes"]] == ["circle", "square"]
