@@ -68,6 +68,7 @@ def make(folder, browser, monkeypatch):
         jobs["again"] = twin(settings, jobs["shapes"])
         send("watched", dataset_zip((14, 14, 14)), preset="fast")
         send("waits", dataset_zip((14, 14, 14)), preset="fast")
+        remote._session.close()  # else the host waits for it when it ends
         Credentials(settings.data).set_password(PASSWORD)
         yield Site(address, jobs, logged_in(browser, address))
     for one in (board, port):

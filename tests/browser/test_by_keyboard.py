@@ -92,7 +92,7 @@ def test_a_classifier(quick_training, page, address, tmp_path):
     told(page, "#chosen", "Undone")
     page.keyboard.press("Shift+Tab")  # back over the tools, still seen at each step
     page.evaluate("document.activeElement.blur()")
-    enter(page, '.live-head a[href*="/jobs/"]')
+    enter(page, ".live-head a.btn-primary")
     page.wait_for_selector("#order")
     train(page)
     downloads(page, tmp_path, try_it(page, tmp_path))
@@ -118,7 +118,7 @@ def test_a_detector(quick_training, page, address, tmp_path):
         page.locator("#list li").nth(left).wait_for(state="detached")
     enter(page, "#all")
     page.wait_for_url("**/data")
-    enter(page, '.live-head a[href*="/jobs/"]')
+    enter(page, ".live-head a.btn-primary")
     page.wait_for_selector("#order")
     train(page)
     downloads(page, tmp_path, try_it(page, tmp_path))

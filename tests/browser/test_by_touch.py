@@ -71,7 +71,7 @@ def test_a_detector(quick_training, phone, address, tmp_path):
     phone.locator(".picture").nth(1).tap()
     phone.locator("#chosen", has_text="1 chosen").wait_for()
     phone.locator(".picture").nth(1).tap()
-    phone.locator(".live-head a").tap()
+    phone.locator(".live-head a.btn-primary").tap()
 
     phone.locator("#preset").select_option("fast")
     phone.locator("#order button[type=submit]").tap()
