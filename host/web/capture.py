@@ -104,7 +104,7 @@ def page(job_id: str) -> str:
         last=[one.number for one in shown.pictures if is_added(one.sample.path)][-LAST:],
         editable=said["editable"],
         trainable=said["trainable"],
-        texts=data.texts() | _texts() | _verdicts(job),
+        texts=data.texts() | view.camera_texts() | _texts() | _verdicts(job),
     )
 
 
@@ -155,24 +155,5 @@ def _texts() -> dict[str, str]:
         "delete": _("Delete picture {n}"),
         "draw": _("Draw boxes on picture {n}"),
         "of": _("{n} of {least}"),
-        "camera": _("Camera {n}"),
-        "insecure": _(
-            "Browsers give a camera only to pages of the same computer, or with https. Open this "
-            "page on the host's own computer as http://127.0.0.1:{port}/, or through a tunnel: "
-            "ssh -L {port}:127.0.0.1:{port} NAME-OF-THE-HOST, or put a proxy with https before the "
-            "host (docs/security.md). Or choose pictures below: a phone takes them with its own "
-            "camera."
-        ),
-        "denied": _(
-            "The browser does not let this page see the camera. Allow it: by the camera or lock "
-            "beside the address, in the system's settings for privacy too; then press Try again."
-        ),
-        "missing": _("No camera was found. Connect one and press Try again."),
-        "busy": _(
-            "Another program has the camera. Close it (a video call, another tab) and press Try "
-            "again."
-        ),
-        "ended": _("The camera is gone. Connect it again and press Try again."),
-        "failed": _("The camera cannot be used: {reason}"),
         "class_new": _("Type the name of the class first."),
     }

@@ -249,18 +249,20 @@ def camera_texts() -> dict[str, str]:
     """Return what `static/camera.js` says where there is no camera, in the page's language."""
     return {
         "camera_insecure": _(
-            "A browser gives its camera only to pages of this computer (http://localhost) or by "
-            "https. Open this page on the computer of the host, or put a proxy with TLS before it "
-            "(docs/security.md)."
+            "Browsers give a camera only to pages of the same computer, or with https. Open this "
+            "page on the host's own computer as http://127.0.0.1:{port}/, or through a tunnel: "
+            "ssh -L {port}:127.0.0.1:{port} NAME-OF-THE-HOST, or put a proxy with https before the "
+            "host (docs/security.md). Or choose files: a phone takes them with its own camera."
         ),
         "camera_denied": _(
-            "The browser does not let this page use the camera. Allow it in the address bar or in "
-            "the settings of the browser, then try again."
+            "The browser does not let this page use the camera. Allow it beside the address, in "
+            "the system's settings for privacy too, then try again."
         ),
         "camera_none": _("No camera was found. Plug one in, then try again."),
         "camera_busy": _(
             "The camera gives no picture. Close other programs that use it, then try again."
         ),
+        "camera_failed": _("The camera cannot be used: {reason}"),
         "camera_gone": _("The camera is gone. Plug it in, then try again."),
         "camera_number": _("Camera {n}"),
         "rate": _("{n} answers a second"),

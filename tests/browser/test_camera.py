@@ -172,7 +172,7 @@ def test_a_page_by_http_from_elsewhere_has_none(browser, tmp_path):
         page.keyboard.press("Enter")
         page.wait_for_selector("#use-camera")
         page.locator("#use-camera").click()
-        assert "only to pages of this computer" in page.locator("#no-camera").inner_text()
+        assert "only to pages of the same computer" in page.locator("#no-camera").inner_text()
         shoot(page, "camera-insecure")
         page.goto(f"{address}/jobs/{job_id}/try?lang=zh")
         page.locator("#use-camera").click()

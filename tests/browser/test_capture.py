@@ -121,6 +121,22 @@ def test_the_last_ones_are_deleted_and_a_class_is_new(page, address):
     assert {one["label"] for one in state(page, job)["pictures"]} == {"star"}
 
 
+def test_a_press_without_a_pointer_takes_one_and_deleting_goes_on_backwards(page, address):
+    job = begin(page, address, labels="circle")
+    page.locator('[data-label="circle"]').focus()
+    for least in (1, 2, 3):
+        page.keyboard.press("Enter")
+        saved(page, "circle", least)
+    all_sent(page)
+    assert len(state(page, job)["pictures"]) == 3
+    page.keyboard.press("Control+z")
+    page.keyboard.press("Control+z")  # at once: it is the one before that
+    page.wait_for_function("() => document.querySelectorAll('#strip li').length === 1")
+    page.keyboard.press("Control+z")
+    page.locator(".so-far", has_text="0 of").wait_for()  # the class has gone with its last one
+    assert state(page, job)["pictures"] == []
+
+
 def test_single_shots_of_a_detector_wait_for_their_boxes(page, address):
     job = begin(page, address, task="detect", labels="nut")
     page.locator("#shoot").click()
@@ -169,7 +185,7 @@ def test_what_the_host_refuses_waits_until_somebody_decides(page, address):
 REASONS = {
     "NotAllowedError": "does not let this page",
     "NotFoundError": "No camera was found",
-    "NotReadableError": "Another program has the camera",
+    "NotReadableError": "Close other programs",
     "TypeError": "cannot be used: TypeError",
     "": "ssh -L",
 }
@@ -178,7 +194,7 @@ REASONS = {
 @pytest.mark.parametrize("name", REASONS)
 def test_why_there_is_no_camera_is_said_with_what_to_do(page, address, name):
     refuse = f"navigator.mediaDevices.getUserMedia = async () => {{ throw {{ name: '{name}' }}; }}"
-    none = "Object.defineProperty(navigator, 'mediaDevices', { value: undefined })"
+    none = "Object.defineProperty(window, 'isSecureContext', { value: false })"
     page.add_init_script(refuse if name else none)
     page.goto(f"{address}/")
     page.locator("#begin summary").click()

@@ -7,7 +7,8 @@ const MANY = 25;
 const BYTES = 4 * 1024 * 1024;
 const form = document.getElementById("add");
 const label = document.getElementById("add-label");
-let busy = false;
+let line = Promise.resolve();
+let waiting = 0;  // additions that are not through
 
 function say(message) {
   document.getElementById("add-said").textContent = message;
@@ -25,9 +26,9 @@ function batch(files) {
   return some;
 }
 
-async function post(some) {
+async function post(some, into) {
   const data = new FormData();
-  if (label) data.append("label", label.value.trim());
+  if (into) data.append("label", into);
   // Under numbers, so that two files of one name are told apart in the answer.
   some.forEach((file, n) => data.append("files", file, `${n}:${file.name}`));
   try {
@@ -41,46 +42,52 @@ async function post(some) {
 }
 
 /** Send files, and again those beside one that is refused; return what was added and refused. */
-async function send(files) {
-  const waiting = [...files], refused = [];
+async function send(files, into) {
+  const left = [...files], refused = [];
   let added = 0;
-  while (waiting.length) {
+  while (left.length) {
     say(text("adding", { done: added, all: files.length }));
-    const some = batch(waiting);
-    const answer = await post(some);
+    const some = batch(left);
+    const answer = await post(some, into);
     if (answer.ok) {
       added += some.length;
       document.dispatchEvent(new CustomEvent("added", { detail: answer }));
-      waiting.splice(0, some.length);
+      left.splice(0, some.length);
       continue;
     }
-    const bad = new Map(answer.findings.map((one) => [parseInt(one.path, 10), one]));
-    const wrong = some.filter((_, n) => bad.has(n));
-    if (!wrong.length) return { added, refused, stopped: problem(answer) };
-    wrong.forEach((file) => refused.push(`${file.name}: ${bad.get(some.indexOf(file)).what}`));
-    waiting.splice(0, some.length, ...some.filter((file) => !wrong.includes(file)));
+    const why = some.map((_, n) => answer.findings.find((one) => one.path.startsWith(`${n}:`))?.what);
+    if (!why.some(Boolean)) return { added, refused, stopped: problem(answer) };
+    some.forEach((file, n) => { if (why[n]) refused.push(`${file.name}: ${why[n]}`); });
+    left.splice(0, some.length, ...some.filter((_, n) => !why[n]));
   }
   return { added, refused, stopped: "" };
 }
 
-async function add(files) {
-  if (busy || form.querySelector("fieldset").disabled) return;
+/** Add files after those before them. */
+function add(files) {
+  if (form.querySelector("fieldset").disabled) return;
   if (!files.length) {
     say(text("no_pictures"));
     return;
   }
-  if (label && !label.value.trim()) {
+  const into = label?.value.trim();
+  if (into === "") {
     say(text("label_first"));
     label.focus();
     return;
   }
-  busy = true;
-  const { added, refused, stopped } = await send(files);
-  busy = false;
+  document.getElementById("add-files").value = "";
+  waiting += 1;
+  line = line.then(() => all(files, into))
+    .catch(() => say(text("no_answer")))
+    .finally(() => { waiting -= 1; });
+}
+
+async function all(files, into) {
+  const { added, refused, stopped } = await send(files, into);
   const told = [text("added", { n: added })];
   if (refused.length) told.push(text("not_added", { names: refused.join(" · ") }));
   if (stopped) told.push(stopped);
-  document.getElementById("add-files").value = "";
   say(told.join(" "));
   if (added) document.dispatchEvent(new Event("added-all"));
 }
@@ -100,9 +107,10 @@ async function dropped(transfer) {
   const entries = [...transfer.items].map((item) => item.webkitGetAsEntry()).filter(Boolean);
   const files = entries.length ? [] : [...transfer.files];
   for (const entry of entries) files.push(...(await walk(entry)));
-  await add(files.filter((file) => file.type.startsWith("image/")));
+  add(files.filter((file) => file.type.startsWith("image/")));
 }
 
+addEventListener("beforeunload", (event) => { if (waiting) event.preventDefault(); });
 form.addEventListener("submit", (event) => {
   event.preventDefault();
   add([...document.getElementById("add-files").files]);

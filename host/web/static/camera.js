@@ -1,5 +1,7 @@
 /** A camera of this computer: opened, its picture cut as a board sees it, and why there is none. */
 
+import { text } from "./texts.js";
+
 const BOARD = [320, 240];  // the whole picture of a board's camera
 const REASONS = {
   NotAllowedError: "camera_denied",
@@ -10,24 +12,38 @@ const REASONS = {
   AbortError: "camera_busy",
 };
 
+let opening = Promise.resolve();
+
 /** Return the key of the text that says why a page has no camera at all, "" if it may have one. */
-export function unavailable() {
+function unavailable() {
   if (!window.isSecureContext) return "camera_insecure";
   return navigator.mediaDevices?.getUserMedia ? "" : "camera_none";
 }
 
-/** Return the key of the text for what `start` has thrown. */
-export function reason(error) {
-  return unavailable() || (REASONS[error?.name] ?? "camera_busy");
+/** Return why there is no camera, by what `start` has thrown, and what to do about it. */
+export function trouble(error) {
+  const key = unavailable() || (REASONS[error.name] ?? "camera_failed");
+  return text(key, { port: location.port || 80, reason: error.name });
 }
 
-/** Show the camera `id` (by default one that looks away from a phone) in `video`. */
-export async function start(video, id = "") {
+/**
+ * Show the camera `id` (by default one that looks away from a phone) in `video`, of about so many
+ * pixels; call `gone` when it is pulled out. Who asks twice gets the later one.
+ */
+export function start(video, id, size, gone) {
+  const opened = opening.then(() => open(video, id, size, gone));
+  opening = opened.catch(() => {});
+  return opened;
+}
+
+async function open(video, id, [width, height], gone) {
   stop(video);
   if (unavailable()) throw new DOMException("", "");
   const which = id ? { deviceId: { exact: id } } : { facingMode: "environment" };
-  const size = { width: { ideal: 640 }, height: { ideal: 480 } };
-  video.srcObject = await navigator.mediaDevices.getUserMedia({ video: { ...which, ...size } });
+  const size = { width: { ideal: width }, height: { ideal: height } };
+  const stream = await navigator.mediaDevices.getUserMedia({ video: { ...which, ...size } });
+  video.srcObject = stream;
+  track(video).addEventListener("ended", () => { if (video.srcObject === stream) gone(); });
   video.muted = true;
   await video.play();
 }
@@ -38,10 +54,18 @@ export function stop(video) {
   video.srcObject = null;
 }
 
-/** Return {id, name} of each camera; names are known once one was opened. */
-export async function cameras() {
+/** Return the running camera of `video`, undefined if there is none. */
+export function track(video) {
+  return video.srcObject?.getVideoTracks()[0];
+}
+
+/** Offer all cameras in `select`, that of `video` chosen; names are known once one was opened. */
+export async function offer(select, video) {
   const all = await navigator.mediaDevices.enumerateDevices();
-  return all.filter((one) => one.kind === "videoinput").map((one) => ({ id: one.deviceId, name: one.label }));
+  const mine = track(video)?.getSettings().deviceId;
+  const options = all.filter((one) => one.kind === "videoinput").map((one, n) => new Option(
+    one.label || text("camera_number", { n: n + 1 }), one.deviceId, false, one.deviceId === mine));
+  select.replaceChildren(...options);
 }
 
 /**

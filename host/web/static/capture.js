@@ -1,5 +1,6 @@
 /** The webcam: hold a class to record; every picture is sent, and nothing is lost while it is open. */
 
+import { offer, start, stop, track, trouble } from "./camera.js";
 import { history, problem, send as edit, typing } from "./edit.js";
 import { knows, text, token } from "./texts.js";
 
@@ -7,6 +8,7 @@ const EVERY = 333;       // milliseconds between two pictures
 const SQUARE = 448;      // most pixels of a side of what a classifier learns from
 const WHOLE = 640;       // of a detector: of the longer side
 const QUALITY = 0.9;
+const WEBCAM = [1280, 720];
 const TOGETHER = 8;      // pictures of one request, when several wait
 const STRIP = 24;
 const RETRY = [1000, 2000, 4000, 8000];
@@ -19,7 +21,6 @@ const editable = taking.dataset.editable === "true";
 const least = Number(taking.dataset.least);
 const queue = [];        // {blob, label}, the oldest first; the first ones may be on their way
 const taken = [];        // numbers of what was saved, the newest last
-let stream = null;
 let holding = null;      // {button, timer} while a class is held
 let last = null;         // the button that was held last
 let under = 0;           // pictures of the request that is on its way
@@ -33,53 +34,35 @@ function say(message) {
 /* The camera */
 
 async function begin(id) {
+  release();
   at("trouble").hidden = true;
-  stop();
-  if (!navigator.mediaDevices?.getUserMedia) return trouble("insecure", { port: location.port || 80 });
+  enable(false);
   say(text("starting"));
-  const size = { width: { ideal: 1280 }, height: { ideal: 720 } };
-  const which = id ? { deviceId: { exact: id } } : { facingMode: { ideal: "environment" } };
   try {
-    stream = await navigator.mediaDevices.getUserMedia({ video: { ...size, ...which } });
+    await start(video, id, WEBCAM, () => lack(text("camera_gone")));
   } catch (error) {
-    const known = { NotAllowedError: "denied", SecurityError: "denied", NotFoundError: "missing",
-      OverconstrainedError: "missing", NotReadableError: "busy", AbortError: "busy" };
-    return trouble(known[error.name] ?? "failed", { reason: error.name });
+    lack(trouble(error));
+    return;
   }
-  const [track] = stream.getVideoTracks();
-  track.addEventListener("ended", () => { release(); trouble("ended"); });
-  video.srcObject = stream;
-  at("mirror").checked = track.getSettings().facingMode !== "environment";
+  at("mirror").checked = track(video).getSettings().facingMode !== "environment";
   mirror();
-  await video.play().catch(() => {});  // autoplay does it later
   at("view").hidden = false;
   at("view").classList.toggle("tall", video.videoHeight > video.videoWidth);
   enable(true);
   say(text(detects ? "ready_detect" : "ready"));
-  await list(track.getSettings().deviceId);
+  await offer(at("camera"), video);
+  at("camera").disabled = at("camera").options.length < 2;
 }
 
-function stop() {
-  for (const track of stream?.getTracks() ?? []) track.stop();
-  stream = null;
+/** Show why there is no camera. */
+function lack(why) {
+  release();
+  stop(video);
   enable(false);
-}
-
-function trouble(code, values = {}) {
-  stop();
   say("");
   at("view").hidden = true;
-  at("trouble-text").textContent = text(code, values);
+  at("trouble-text").textContent = why;
   at("trouble").hidden = false;
-}
-
-/** List the cameras; names are known only after one was allowed. */
-async function list(current) {
-  const found = (await navigator.mediaDevices.enumerateDevices()).filter((one) => one.kind === "videoinput");
-  const options = found.map((one, n) => new Option(
-    one.label || text("camera", { n: n + 1 }), one.deviceId, false, one.deviceId === current));
-  at("camera").replaceChildren(...options);
-  at("camera").disabled = found.length < 2;
 }
 
 function mirror() {
@@ -107,7 +90,7 @@ function picture() {
 }
 
 async function shoot(label) {
-  if (!stream || !video.videoWidth) return;
+  if (!track(video) || !video.videoWidth) return;
   const blob = await picture();
   if (!blob) return;
   queue.push({ blob, label });
@@ -116,7 +99,7 @@ async function shoot(label) {
 }
 
 function hold(button) {
-  if (!stream || !editable) return;
+  if (!track(video) || !editable) return;
   release();
   const { label } = button.dataset;
   shoot(label);
@@ -209,8 +192,7 @@ function count(answer) {
   if (knows(String(answer.trainable))) at("state").textContent = text(String(answer.trainable));
   if (detects) return;
   for (const button of document.querySelectorAll(".take")) {
-    const n = answer.counts[button.dataset.label];
-    if (n !== undefined) number(button.closest("li"), n);
+    number(button.closest("li"), answer.counts[button.dataset.label] ?? 0);  // gone with its last one
   }
 }
 
@@ -254,12 +236,15 @@ function total(more) {
 }
 
 async function forget(n) {
+  const where = taken.indexOf(n);
+  if (where < 0) return;  // it is on its way out
+  taken.splice(where, 1);
   const answer = await edit(taking.dataset.edit, { edit: "delete", pictures: [n] });
   if (!answer.ok) {
+    taken.splice(where, 0, n);
     say(problem(answer));
     return;
   }
-  taken.splice(taken.indexOf(n), 1);
   at("strip").querySelector(`[data-number="${n}"]`)?.remove();
   at("undo").disabled = !taken.length;
   if (detects) total(-1);
@@ -292,7 +277,7 @@ function addClass(event) {
     const n = document.querySelectorAll(".take").length + 1;
     const button = item.querySelector("button");
     button.dataset.label = label;
-    button.disabled = !stream;
+    button.disabled = !track(video);
     button.querySelector("span").textContent = label;
     item.querySelector("progress").setAttribute("aria-label", label);
     if (n < 10) {
@@ -315,7 +300,8 @@ function arm(button) {
   });
   for (const name of ["pointerup", "pointercancel", "lostpointercapture"]) button.addEventListener(name, release);
   button.addEventListener("contextmenu", (event) => event.preventDefault());  // a long touch
-  button.addEventListener("click", (event) => event.preventDefault());
+  // A click without a pointer, of Enter or of a screen reader, takes one.
+  button.addEventListener("click", (event) => { if (!event.detail) shoot(button.dataset.label); });
 }
 
 /* Keys */
@@ -340,10 +326,13 @@ function down(event) {
 }
 
 addEventListener("keydown", down);
-addEventListener("keyup", (event) => { if (/^[1-9 ]$/.test(event.key)) release(); });
+addEventListener("keyup", (event) => {
+  if (!/^[1-9 ]$/.test(event.key)) return;
+  if (document.activeElement.matches(".take")) event.preventDefault();  // else it is clicked, too
+  release();
+});
 addEventListener("blur", release);
 document.addEventListener("visibilitychange", () => { if (document.hidden) release(); });
-addEventListener("online", () => deliver());
 document.addEventListener("added", ({ detail }) => take(detail));
 addEventListener("beforeunload", (event) => { if (queue.length) event.preventDefault(); });
 

@@ -1,10 +1,11 @@
 /** Try a picture, or what the camera sees: sent to the host; the sliders act on the answer at once. */
 
-import { cameras, cut, jpeg, reason, start, stop } from "./camera.js";
+import { cut, jpeg, offer, start, stop, trouble } from "./camera.js";
 import { reported } from "./region.js";
 import { text } from "./texts.js";
 
 const SVG = "http://www.w3.org/2000/svg";
+const WEBCAM = [640, 480];
 const form = document.getElementById("try");
 const drop = document.getElementById("drop");
 let asked = 0;
@@ -121,10 +122,10 @@ const which = document.getElementById("which-camera");
 const size = JSON.parse(document.getElementById("camera").dataset.window);
 let running = 0;  // the number of the camera's turn; 0: it is off
 
-function noCamera(key) {
+function noCamera(why) {
   const banner = document.getElementById("no-camera");
-  banner.hidden = !key;
-  banner.textContent = key ? text(key) : "";
+  banner.hidden = !why;
+  banner.textContent = why;
 }
 
 /** Start the camera and ask the host, one picture at a time, for as long as it runs. */
@@ -132,22 +133,21 @@ async function begin(id = "") {
   end();
   noCamera("");
   try {
-    await start(video, id);
+    await start(video, id, WEBCAM, () => {
+      end();
+      noCamera(text("camera_gone"));
+    });
   } catch (error) {
     stop(video);
-    noCamera(reason(error));
+    noCamera(trouble(error));
     return;
   }
   const turn = running = ++asked;
-  video.srcObject.getVideoTracks()[0].addEventListener("ended", () => {
-    if (turn !== running) return;
-    end();
-    noCamera("camera_gone");
-  });
   document.getElementById("camera").hidden = false;
   document.getElementById("stop-camera").focus();
   watch(turn);
-  await offer();
+  await offer(which, video);
+  which.hidden = which.options.length < 2;
   await answers(turn);
 }
 
@@ -177,15 +177,6 @@ async function answers(turn) {
     const rate = 1000 * (times.length - 1) / (times.at(-1) - times[0]);
     if (times.length > 1) document.getElementById("rate").textContent = text("rate", { n: rate.toFixed(1) });
   }
-}
-
-/** Let a person choose where there are several cameras. */
-async function offer() {
-  const all = await cameras();
-  const mine = video.srcObject?.getVideoTracks()[0].getSettings().deviceId;
-  which.hidden = all.length < 2;
-  which.replaceChildren(...all.map((one, place) =>
-    new Option(one.name || text("camera_number", { n: place + 1 }), one.id, false, one.id === mine)));
 }
 
 function end() {
