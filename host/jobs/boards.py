@@ -34,7 +34,7 @@ HOME = "/sd/maixforge"
 """Where the collectors keep their data sets."""
 KEPT = 50
 """Ended transfers that can still be asked for."""
-_PATH = re.compile(rf"{HOME}/[^/\\\0]{{1,60}}")
+_PATH = re.compile(rf"{HOME}/(?!\.{{1,2}}\Z)[^/\\\0]{{1,60}}")
 
 TransferState = Literal["running", "done", "failed", "cancelled"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -139,6 +140,8 @@ def change(job_id: str) -> Response:
 def _page(job: Job, form: TargetForm, wrong: list[dict[str, str]] | None = None) -> str:
     now, sizes = form.now, actions.sizes(job)
     board = FLASH_BOARDS.get(now.board, now.board)
+    command = ["maixforge", "flash", "auto", f"{job.name}-model.kfpkg"]
+    command += ["--board", board] if board else []
     return render_template(
         "job_deploy.html",
         job=job,
@@ -148,7 +151,8 @@ def _page(job: Job, form: TargetForm, wrong: list[dict[str, str]] | None = None)
         findings=wrong or [],
         sizes=sizes,
         parts=list(_parts(job)),
-        board=board,
+        # A job may be called anything, and the command is copied into a shell.
+        command=shlex.join([*command, "--verify"]),
         board_name=collector.BOARDS.get(now.board, now.board) if now.board else "",
         model="m.kmx" if "seal" in job.result else "m.kmodel",
         fixed=form.fixed,

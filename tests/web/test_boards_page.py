@@ -99,6 +99,12 @@ def test_it_is_added_to_a_job(client, take, upload):
     assert set(images(client, few)) == {*before, "circle", "square"}
 
 
+def test_a_job_that_waits_takes_none(take, upload, here):
+    job_id = upload(dataset_zip()).json["id"]
+    here.store.update(job_id, state="queued")
+    assert take(job=job_id).json["error"] == "job_state_wrong"
+
+
 def test_a_detector_takes_none(client, take, upload):
     job_id = upload(box_zip()).json["id"]
     assert take(job=job_id).json["error"] == "board_into_detector"
@@ -151,7 +157,10 @@ def test_what_is_in_the_way_is_told(client, post, board, take, here):
     assert here.store.jobs() == []
 
 
-@pytest.mark.parametrize("path", ["/sd", "/sd/maixforge/../x/y", "/flash/maixforge/a", "", "x\0"])
+@pytest.mark.parametrize(
+    "path",
+    ["/sd", "/sd/maixforge/..", "/sd/maixforge/../x/y", "/flash/maixforge/a", "", "x\0"],
+)
 def test_no_other_path_is_read(take, path):
     answer = take(path=path)
     assert answer.json["error"] == "board_path_missing"

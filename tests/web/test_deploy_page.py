@@ -1,7 +1,9 @@
 """The last step: packages for a board, what to do with them, and what the board may say."""
 
+import html
 import io
 import re
+import shlex
 import zipfile
 
 import colour_detector as detector
@@ -173,6 +175,14 @@ def test_the_help_has_every_entry_and_the_collector_is_filled_in(client, make, l
     assert card.status_code == 200, card.text
     with zipfile.ZipFile(io.BytesIO(card.data)) as archive:
         assert archive.read("classes.txt").decode().splitlines()[1:] == ["red", "green"]
+
+
+def test_the_command_is_one_whatever_the_job_is_called(client, make, here):
+    job_id = make()
+    here.store.update(job_id, name="cats; rm -rf ~")
+    page = html.unescape(client.get(f"/jobs/{job_id}/deploy").text)
+    [command] = re.findall(r"<code>(maixforge flash .*)</code>", page)
+    assert shlex.split(command)[3] == "cats; rm -rf ~-model.kfpkg"
 
 
 def test_a_job_that_is_not_done_has_no_such_page(client, upload, here):
