@@ -35,11 +35,15 @@ def export_job(terminal: Terminal, job: str, out: Path) -> None:
 @command
 def import_job(terminal: Terminal, project: Path) -> None:
     """Make a job of PROJECT, a zip that export or a job's page has written."""
+    from .jobs import findings  # noqa: PLC0415
     from .jobs import project as room  # noqa: PLC0415
     from .jobs.store import Store  # noqa: PLC0415
 
     settings = config.load()
     with closing(Store(settings.data)) as store:
         job = room.import_file(store, settings, project)
-    terminal.say(N_("Job {job}: {name}, ready to train"), job=job.id, name=job.name)
-    terminal.result({"job": job.id, "name": job.name})
+    terminal.findings(findings.from_json(job.findings))
+    ready = N_("Job {job}: {name}, ready to train")
+    text = ready if job.trainable else N_("Job {job}: {name}, cannot be trained yet")
+    terminal.say(text, job=job.id, name=job.name)
+    terminal.result({"job": job.id, "name": job.name, "trainable": job.trainable})

@@ -106,6 +106,11 @@ class Job(Base):
     mail_next: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
     mail_info: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
 
+    @property
+    def trainable(self) -> bool:
+        """Whether the check found nothing that keeps the data from being trained."""
+        return all(one["severity"] != "error" for one in self.findings)
+
 
 def now() -> datetime:
     """Return the time in UTC."""

@@ -141,7 +141,7 @@ def as_dict(job: Job) -> dict[str, Any]:
         **{key: value.isoformat() if value else None for key, value in times.items()},
         "options": job.options,
         **job.dataset,
-        "trainable": all(one["severity"] != "error" for one in job.findings),
+        "trainable": job.trainable,
         "files": actions.files(job),
         "findings": problems.as_dicts(findings.from_json(job.findings)),
         "failure": problems.as_dicts(findings.from_json(job.failure)),

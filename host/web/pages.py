@@ -65,7 +65,7 @@ def job(job_id: str) -> str:
         mark=view.mark(one, here.settings),
         detects=view.detects(one),
         marks=view.marks(one),
-        blocked=any(finding["severity"] == "error" for finding in one.findings),
+        blocked=not one.trainable,
         form=form,
         about=expecting.shown(one, form) if page != "live" else {},
         minutes_text=expecting.minutes_text,

@@ -6,8 +6,10 @@ import zipfile
 from dataclasses import replace
 
 import pytest
+from click.testing import CliRunner
 from host_help import dataset_zip, picture
 
+from host.cli import main
 from host.config import Settings
 from host.errors import UserError
 from host.jobs import added, adding, edits, project, submit
@@ -87,6 +89,16 @@ def test_a_begun_job_goes_along(store, small, tmp_path):
     path = project.export(store, job.id, tmp_path / "p.zip")
     made = project.import_file(store, small, path)
     assert (made.name, made.dataset["labels"], made.dataset["pictures"]) == ("mine", ["nut"], 0)
+
+
+def test_the_command_says_whether_it_can_be_trained(store, small, job, tmp_path, monkeypatch):
+    monkeypatch.setenv("MAIXFORGE_DATA", str(small.data))
+    path = project.export(store, job.id, tmp_path / "p.zip")
+    for least, said in (("4", "ready to train"), ("9", "cannot be trained yet")):
+        monkeypatch.setenv("MAIXFORGE_IMAGES_MIN", least)
+        done = CliRunner().invoke(main, ["import", str(path), "--json"])
+        assert (done.exit_code, said in done.stderr) == (0, True), done.output
+        assert json.loads(done.stdout)["trainable"] is (least == "4")
 
 
 def test_no_key_no_board_and_no_mail_goes_along(store, job, tmp_path):
