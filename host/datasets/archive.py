@@ -98,8 +98,9 @@ def _check_file(source: Path, limits: Limits) -> None:
     with source.open("rb") as file:
         head = file.read(8)
         if not head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
-            kind = next((name for magic, name in _KINDS if head.startswith(magic)), "?")
-            raise UserError("zip_not_a_zip", source.name, found=kind if size else "0 bytes")
+            kinds = (name for magic, name in _KINDS if head.startswith(magic))
+            found = next(kinds, f"{head.hex(' ')} ...") if size else "0 bytes"
+            raise UserError("zip_not_a_zip", source.name, found=found)
         file.seek(0)
         while block := file.read(MIB):
             block = tail + block
