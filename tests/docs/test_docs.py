@@ -120,7 +120,11 @@ def shape(document: Path) -> dict[str, object]:
         "headings": re.findall(r"^(#+) ", prose, re.MULTILINE),
         "table rows": len(re.findall(r"^\|", prose, re.MULTILINE)),
         "list items": len(re.findall(r"^(?:-|\d\.) ", prose, re.MULTILINE)),
-        "links": sorted(t for t in LINK.findall(prose) if not t.startswith("README")),
+        "links": sorted(
+            t.replace("-zh.png", "-en.png")
+            for t in LINK.findall(prose)
+            if not t.startswith("README")
+        ),
     }
 
 
