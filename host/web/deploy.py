@@ -21,7 +21,7 @@ from ..jobs.retune import Target
 from ..jobs.store import Job
 from . import actions, problems, view
 from .api import as_dict
-from .forms import given
+from .forms import given, require_known
 from .openapi import TEXT, describe, ref
 from .state import host
 
@@ -75,14 +75,9 @@ class TargetForm(FlaskForm):
             UserError: `option_invalid`, `option_unknown`.
         """
         sent = given()
-        known = [one.name for one in self if one.name != "csrf_token"]
-        if unknown := sorted(sent - {*known, "csrf_token"}):
-            params = {"known": ", ".join(known)}
-            raise UserError.of(
-                Finding("option_unknown", one[:80], params=params) for one in unknown
-            )
-        for one in self:
-            if one.name in known and one.name not in sent and "csrf_token" not in sent:
+        require_known(self, sent)
+        for one in self if "csrf_token" not in sent else ():
+            if one.name not in {*sent, "csrf_token"}:
                 one.data = one.object_data
         if not self.validate():
             raise UserError.of(self._wrong(name) for name in self.errors if name)

@@ -108,12 +108,16 @@ def expected(job: Job, form: JobForm) -> Expected:
 
 
 def shown(job: Job, form: JobForm) -> dict[str, Any]:
-    """Return what the page shows for the form as it is: `expected`, or `wrong` (findings)."""
+    """Return what the page shows for the form as it is: `expected`, or `wrong` (findings).
+
+    `left_out` are the fields of the form that its script does not send.
+    """
     try:
         form.fill_gaps()
-        return {"expected": expected(job, form), "wrong": []}
+        return {"expected": expected(job, form), "wrong": [], "left_out": NOT_ASKED}
     except UserError as error:
-        return {"expected": None, "wrong": problems.as_dicts(error.findings)}
+        wrong = problems.as_dicts(error.findings)
+        return {"expected": None, "wrong": wrong, "left_out": NOT_ASKED}
 
 
 @blueprint.get("/api/jobs/<job_id>/expect")

@@ -37,10 +37,9 @@ class JobForm(FlaskForm):
 
     A classifier's also has CanMV, a detector's a stride; each has a field for every other setting
     of its training (see `KnobField`), which stays empty for what the preset has. Make one with
-    `job_form`. `seal` is a stored board;
-    `machine_code` goes into the key store and nowhere else: it is in no row, no spec and no page.
-    `mail` is told of the end; it is in the row, but not among the options.
-    Labels and hints are in the template, where the page's language is known.
+    `job_form`. `seal` is a stored board; `machine_code` goes into the key store and nowhere else:
+    it is in no row, no spec and no page. `mail` is told of the end; it is in the row, but not among
+    the options. Labels and hints are in the template, where the page's language is known.
     """
 
     name = StringField(render_kw={"maxlength": 60})
@@ -125,12 +124,7 @@ class JobForm(FlaskForm):
             UserError: `option_invalid` or `option_unknown`, one finding a field, or why no training
                 can have these options together.
         """
-        known = [field.name for field in self if field.name != "csrf_token"]
-        if unknown := sorted(given - {*known, "csrf_token"}):
-            params = {"known": ", ".join(known)}
-            raise UserError.of(
-                Finding("option_unknown", name[:80], params=params) for name in unknown
-            )
+        require_known(self, given)
         self.fill_gaps()
         if not self.validate():
             raise UserError.of(_wrong(self, field) for field in self.errors if field)
@@ -199,6 +193,19 @@ def _form_class(task: str) -> type[JobForm]:
     return type(
         "JobForm", (JobForm,), {"task": task} | {one.name: KnobField(one) for one in knobs(task)}
     )
+
+
+def require_known(form: FlaskForm, given: set[str]) -> None:
+    """Do nothing when a form has all the fields that a request sent.
+
+    Raises:
+        UserError: `option_unknown`, one finding a field.
+    """
+    known = [field.name for field in form if field.name != "csrf_token"]
+    params = {"known": ", ".join(known)}
+    unknown = sorted(given - {*known, "csrf_token"})
+    if unknown:
+        raise UserError.of(Finding("option_unknown", name[:80], params=params) for name in unknown)
 
 
 def as_numbers(values: Any) -> dict[str, int]:

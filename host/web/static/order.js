@@ -2,14 +2,14 @@
 
 const form = document.getElementById("order");
 const box = document.getElementById("expected");
-const SECRET = ["csrf_token", "name", "seal", "machine_code", "mail", "canmv"];
+const LEFT_OUT = box ? JSON.parse(box.dataset.leftOut) : [];  // never in an address
 const WAIT = 250;
 let asked = null;
 let timer = 0;
 
 function query() {
   const chosen = new FormData(form);
-  for (const name of SECRET) chosen.delete(name);
+  for (const name of LEFT_OUT) chosen.delete(name);
   for (const [name, value] of [...chosen]) if (value === "") chosen.delete(name);
   return new URLSearchParams(chosen);
 }
@@ -59,7 +59,7 @@ function mark() {
 if (form && box) {
   form.addEventListener("input", (event) => {
     mark();
-    if (SECRET.includes(event.target.name)) return;
+    if (LEFT_OUT.includes(event.target.name)) return;
     clearTimeout(timer);
     timer = setTimeout(ask, WAIT);
   });
