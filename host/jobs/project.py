@@ -9,18 +9,21 @@ from __future__ import annotations
 import json
 import shutil
 import zipfile
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from ..config import Settings
 from ..datasets import checks, intake
+from ..datasets.dataset import Task
 from ..datasets.labels import printable
 from ..datasets.limits import MIB, Limits, in_mb
 from ..datasets.pictures import quiet_decoders
 from ..errors import UserError
 from ..files import write_zip
 from . import added, edits, submit
+from .knobs import knobs
 from .store import Job, Store
 
 MARK = "maixforge-project.json"
@@ -29,7 +32,7 @@ DATA = "data-set.upload"
 """The upload as it came. Not called a zip: uploads with zips in them are refused."""
 FORMAT = 1
 CHOICES = ("preset", "fit", "backbone", "firmware", "seed", "canmv", "size", "stride")
-"""Options of a job that go along; of a seal or a mail nothing does."""
+"""Options of a job that go along, and so do its `knobs`; of a seal or a mail nothing does."""
 _FILES = frozenset({MARK, DATA, edits.NAME})
 _UNPACKED = "project"
 _MARK_BYTES = 64 * 1024
@@ -42,7 +45,7 @@ def export(store: Store, job_id: str, out: Path) -> Path:
         UserError: `job_missing`, `picture_missing`, or as `edits.read`.
     """
     job, folder = store.get(job_id), store.folder(job_id)
-    options = {key: job.options[key] for key in CHOICES if key in job.options}
+    options = _chosen(job.options)
     text = json.dumps({"format": FORMAT, "name": job.name, "options": options}, indent=1)
     members: dict[str, bytes | Path] = {MARK: text.encode(), DATA: folder / submit.UPLOAD}
     if journal := edits.journal(folder):
@@ -135,6 +138,11 @@ def import_file(store: Store, settings: Settings, source: Path) -> Job:
         return receive(store, settings, job_id)
 
 
+def _chosen(options: Mapping[str, Any]) -> dict[str, Any]:
+    known = {*CHOICES, *(one.name for task in get_args(Task) for one in knobs(task))}
+    return {key: options[key] for key in sorted(known & set(options))}
+
+
 def _read_mark(path: Path) -> tuple[str, dict[str, Any]]:
     try:
         if path.stat().st_size > _MARK_BYTES:
@@ -142,9 +150,9 @@ def _read_mark(path: Path) -> tuple[str, dict[str, Any]]:
         values = json.loads(path.read_text("utf-8"))
         if values["format"] != FORMAT:
             raise ValueError("another version of MaixForge wrote it")
-        options = {key: values["options"][key] for key in CHOICES if key in values["options"]}
+        options = _chosen(values["options"])
         for value in options.values():
-            if not isinstance(value, str | int | bool) or len(str(value)) > submit.NAME_LENGTH:
+            if not isinstance(value, str | int | float) or len(str(value)) > submit.NAME_LENGTH:
                 raise ValueError("an option is no word and no number")
         return str(values["name"]), options
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:

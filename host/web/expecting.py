@@ -113,7 +113,7 @@ def shown(job: Job, form: JobForm) -> dict[str, Any]:
     `left_out` are the fields of the form that its script does not send.
     """
     try:
-        form.fill_gaps()
+        form.check(set())
         return {"expected": expected(job, form), "wrong": [], "left_out": NOT_ASKED}
     except UserError as error:
         wrong = problems.as_dicts(error.findings)

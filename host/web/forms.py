@@ -87,7 +87,8 @@ class JobForm(FlaskForm):
             if field and field.data is None and field.choices:
                 field.data = next(iter(field.choices))[0]
         if not self.seed.raw_data:
-            self.seed.data, self.seed.raw_data = 0, ["0"]
+            self.seed.data = self.seed.data or 0
+            self.seed.raw_data = [str(self.seed.data)]
 
     def spec(self, name: str) -> JobSpec:
         """Return the order; `name` stands in for an empty one.

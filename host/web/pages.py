@@ -52,7 +52,8 @@ def job(job_id: str) -> str:
     one = here.store.get(job_id)
     shown = view.result(one) if one.state == "done" else None
     page, task = _page_of(one.state), one.dataset.get("task", "classify")
-    form = job_form(task, data={"name": one.name, **one.options})
+    # What it has is not of this request but the row's, which may be of another host.
+    form = job_form(task, data={"name": one.name, **one.options}, meta={"csrf": False})
     judged = judgements.read(here.store.folder(job_id)) if shown else {}
     return render_template(
         f"job_{page}.html",

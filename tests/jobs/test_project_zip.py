@@ -15,6 +15,8 @@ from host.errors import UserError
 from host.jobs import added, adding, edits, project, submit
 from host.jobs.store import Store
 
+CHOSEN = {"preset": "best", "seed": 7, "batch": "48", "flip_vertical": "true"}
+
 
 @pytest.fixture
 def small(settings):
@@ -26,7 +28,7 @@ def job(store, small):
     with submit.arriving(store) as (job_id, folder):
         (folder / "upload.zip").write_bytes(dataset_zip((8, 8, 8)))
         made = submit.check(store, small, job_id, "shapes.zip")
-    options = {"preset": "best", "seed": 7, "seal": "front door", "mail": "a@b.example"}
+    options = {**CHOSEN, "seal": "front door", "mail": "a@b.example"}
     store.update(made.id, options=options)
     edit = {"edit": "delete", "pictures": ["circle/000.jpg"]}
     (folder / edits.NAME).write_text(json.dumps(edit) + "\n")
@@ -47,7 +49,7 @@ def test_it_comes_back_on_another_host(store, small, job, tmp_path):
     assert (made.state, made.name, made.options) == (
         "checked",
         "shapes",
-        {"preset": "best", "seed": 7},
+        CHOSEN,
     )
     assert made.dataset["counts"] == {"circle": 7, "square": 8, "triangle": 8}
     for name in ("upload.zip", edits.NAME):
@@ -106,7 +108,7 @@ def test_no_key_no_board_and_no_mail_goes_along(store, job, tmp_path):
     assert set(members(path)) == {project.MARK, project.DATA, edits.NAME}
     said = members(path)[project.MARK]
     assert b"front door" not in said and b"example" not in said
-    assert json.loads(said)["options"] == {"preset": "best", "seed": 7}
+    assert json.loads(said)["options"] == CHOSEN
 
 
 def zipped(**files):

@@ -73,6 +73,24 @@ def test_more_of_everything_takes_longer(client, job):
     assert long["minutes"][1] > short["minutes"][1]
 
 
+def test_the_form_has_what_was_chosen_before(client, here, job):
+    here.store.update(job[0], options={**SMALL, "seed": 7})
+    [field] = re.findall(r'<input[^>]* name="seed"[^>]*>', client.get(f"/jobs/{job[0]}").text)
+    assert 'value="7"' in field
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"size": "abc"}, {"batch": "many"}, {"seed": "x"}, {"firmware": "gone"}, {"preset": ["a"]}],
+)
+def test_a_row_with_a_stranger_s_choices_has_its_page(client, here, job, options):
+    """A project from another host, or a firmware that is gone."""
+    here.store.update(job[0], options=options)
+    answer = client.get(f"/jobs/{job[0]}")
+    assert answer.status_code == 200
+    assert not re.search(r'id="expected-wrong"[^>]* hidden', answer.text)
+
+
 @pytest.mark.parametrize("name", ["machine_code", "mail", "seal"])
 def test_no_secret_is_taken_from_an_address(client, job, name):
     answer = client.get(f"/api/jobs/{job[0]}/expect", query_string={name: "sesame"})
