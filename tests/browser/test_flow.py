@@ -1,7 +1,8 @@
 """A real Chromium goes from the upload to the downloads, as a person does.
 
-One test takes the sample pictures through the real training; in the others it is scripted
-(tests/jobs/fake_child.py). Screenshots go to the folder TEST_SCREENSHOTS when that is set.
+Two slow tests take the sample pictures through the real training; in the others it is scripted
+(tests/jobs/fake_child.py). A real one of seconds is in test_by_keyboard.py and test_by_touch.py.
+Screenshots go to the folder TEST_SCREENSHOTS when that is set.
 """
 
 import zipfile
@@ -17,6 +18,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 WAIT = 600_000  # milliseconds; the real training takes about 40 s on two free processors
 
 
+@pytest.mark.slow
 def test_from_upload_to_download(real_training, page, address, tmp_path, root):
     data = tmp_path / "fasteners.zip"
     samples = root / "samples" / "sample_dump"

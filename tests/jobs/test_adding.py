@@ -341,39 +341,6 @@ def test_what_is_seen_in_the_bytes_is_seen_in_the_file(store, small, job_id, add
     assert kept.fingerprint.tolist() == seen.fingerprint.tolist()
 
 
-@pytest.mark.parametrize("task", ["classify", "detect"])
-def test_a_job_is_begun_without_pictures_and_grows(store, small, add, task):
-    job = adding.begin(store, small, "mine", task, ["cat", "dog", "cat"])
-    assert (job.state, job.dataset["task"], job.dataset["labels"]) == (
-        "checked", task, ["cat", "dog"],
-    )  # fmt: skip
-    assert job.dataset["counts"] == {"cat": 0, "dog": 0}
-    assert job.findings[0]["severity"] == "error"
-    if task == "detect":
-        assert add(job.id, new(1)).numbers == (0,)
-        return
-    for label, shape in (("cat", "circle"), ("dog", "square")):
-        done = add(job.id, *(new(n, shape) for n in range(4)), label=label)
-    assert not done.after.checked.errors()
-    spec = JobSpec(submit.UPLOAD, rules={"images_min": 4})
-    trained, _ = receive.receive(store.folder(job.id), spec, Progress(lambda *_: None))
-    assert trained.counts() == {"cat": 4, "dog": 4}
-
-
-@pytest.mark.parametrize(
-    ("task", "labels", "code"),
-    [
-        ("judge", ["cat"], "option_invalid"),
-        ("classify", ["猫"], "label_not_ascii"),
-        ("classify", ["cat", "Cat"], "label_twice"),
-        ("detect", [f"c{n}" for n in range(1001)], "labels_too_many"),
-    ],
-)
-def test_what_cannot_be_begun_leaves_nothing(store, small, task, labels, code):
-    assert refused(adding.begin, store, small, "mine", task, labels).code == code
-    assert list(store.jobs_folder.iterdir()) == []
-
-
 def killed_adding(small, job_id, pictures, point):
     """Add pictures in a process that kills itself at its `point`th sync or rename, before or after
     it by turns; return whether it was killed."""

@@ -28,6 +28,10 @@ pytestmark = [
     pytest.mark.skipif(os.name != "posix", reason="signals are POSIX"),
 ]
 
+QUICK = {
+    "preset": "fast", "size": "128", "backbone": "mobilenet_1.0_cut6", "views": "1",
+    "head_epochs": "2", "tune_blocks": "1", "tune_epochs": "1",
+}  # fmt: skip
 CODE = machine_code.of_board(bytes(range(7, 39)))
 BOUND = BoardKey.of_code(CODE)
 BURNT = BoardKey("burnt", bytes.fromhex("5a17c3e09d2b846f71e8035cba96d24f"))
@@ -132,9 +136,9 @@ def job(folder, environment):
 def _sealed_job(client: Client, server: subprocess.Popen) -> str:
     sent = json.loads(client.post("/api/jobs", {}, dataset_zip()))
     path = f"/api/jobs/{sent['id']}"
-    wrong = client.post(f"{path}/start", {"preset": "fast", "machine_code": TYPO})
+    wrong = client.post(f"{path}/start", {**QUICK, "machine_code": TYPO})
     assert json.loads(wrong)["error"] == "machine_code_check"
-    client.post(f"{path}/start", {"preset": "fast", "machine_code": CODE.text})
+    client.post(f"{path}/start", {**QUICK, "machine_code": CODE.text})
 
     def ended() -> str:
         for child in psutil.Process(server.pid).children(recursive=True):

@@ -118,6 +118,7 @@ def test_killed_at_every_epoch_it_ends_with_the_same_weights(
     assert again.card.as_dict() == trained.card.as_dict()
 
 
+@pytest.mark.slow
 def test_killed_within_an_epoch(trained, scenes, quick_detector, tmp_path, monkeypatch):
     plain = Stage.judge
     count = 0
