@@ -10,6 +10,7 @@ from host.errors import UserError
 from host.trainer import classifier, features, pictures
 from host.trainer import tune as tune_stage
 from host.trainer.model import FloatModel, load
+from host.trainer.options import RANGES
 from host.trainer.pictures import read_pictures
 
 
