@@ -7,7 +7,7 @@ SAMPLES := samples/sample_dump/maixforge/fasteners
 BOXES := samples/sample_boxes/maixforge/scattered
 PRESET ?= fast
 SECONDS ?= 60
-JOBS ?= 2
+JOBS ?= 3
 LOCK := build/lock/bin/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate
 
 .DEFAULT_GOAL := help
@@ -38,7 +38,7 @@ keygen: ## build the program that burns keys (needs gcc-riscv64-unknown-elf)
 nncase: $(VENV)/.run ## install nncase 1.9 for CanMV files (needs a Python 3.7 to 3.10)
 	$(BIN)/python -m host.kmodel.canmv
 
-test: $(VENV)/.dev ## run the tests (JOBS=2 of them at a time)
+test: $(VENV)/.dev ## run the tests (JOBS=3 files at a time; some of them only wait)
 	$(BIN)/python -m pytest -m "not slow" --numprocesses $(JOBS) --dist loadfile \
 	    --no-loadscope-reorder
 

@@ -93,6 +93,7 @@ def test_train_answers_with_one_object(trained):
         assert json.loads(flash.read("flash-list.json"))["files"][0]["address"] == 0x300000
 
 
+@pytest.mark.slow
 def test_same_seed_same_bytes(trained, data, held_back, tmp_path):
     out, _ = trained
     again = answer("train", data, "-o", tmp_path / "again", *TINY)

@@ -97,6 +97,7 @@ class Killed(BaseException):
     pass
 
 
+@pytest.mark.slow
 def test_killed_at_every_epoch_it_ends_with_the_same_weights(
     trained, scenes, quick_detector, tmp_path
 ):
@@ -139,6 +140,7 @@ def test_killed_within_an_epoch(trained, scenes, quick_detector, tmp_path, monke
     assert [event.epoch for event in seen if event.stage == "tune"] == [2, 3]
 
 
+@pytest.mark.slow
 def test_other_boxes_or_options_start_afresh(scenes, quick_detector, tmp_path):
     brief = quick_detector(head_epochs=1, tune_epochs=0)
     one = detector.train(scenes, tmp_path, brief)
