@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import shutil
@@ -15,6 +16,11 @@ PARTIAL = ".*.part*"
 """Names of files and folders that are being written."""
 ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 """The earliest time a zip can hold; ours carry no other, so that equal content is equal bytes."""
+
+
+def is_disk_full(error: BaseException) -> bool:
+    """Say whether an error is that of a full disk, or of a quota that is used up."""
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 def sync_folder(folder: Path) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import errno
 import shutil
 import zipfile
 import zlib
 from pathlib import Path
 
 from ..errors import UserError
-from ..files import sync_folder, sync_tree
+from ..files import is_disk_full, sync_folder, sync_tree
 from .archive import PARSE_ERRORS, Member, bomb, check_size, open_archive
 from .limits import LIMITS, Limits, Progress
 from .tree import list_files
@@ -50,8 +49,7 @@ def receive(
         partial.rename(target)
         sync_folder(folder)
     except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        code = "disk_full" if full else "zip_unpack_failed"
+        code = "disk_full" if is_disk_full(error) else "zip_unpack_failed"
         raise UserError(code, source.name, reason=error.strerror or str(error)) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)

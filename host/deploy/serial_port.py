@@ -18,6 +18,7 @@ from mpremote.transport_serial import SerialTransport
 from serial.tools import list_ports
 
 from ..errors import Finding, UserError
+from ..files import is_disk_full
 
 __all__ = [
     "BAUD",
@@ -125,7 +126,7 @@ def connected(port: str) -> Iterator[Link]:
     except TransportExecError:
         raise
     except (TransportError, serial.SerialException, OSError) as error:
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if isinstance(error, OSError) and is_disk_full(error):
             raise UserError("disk_full", reason=error.strerror or "") from error
         raise UserError("board_lost", port, reason=str(error)) from error
     finally:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import shutil
 import zipfile
 from collections.abc import Mapping
@@ -11,6 +10,7 @@ from typing import Any
 
 from ..datasets.limits import MIB
 from ..errors import UserError
+from ..files import is_disk_full
 from ..trainer.detect_options import DetectOptions
 from ..trainer.detect_pictures import canvas_bytes
 from ..trainer.features import map_bytes, view_count
@@ -23,7 +23,6 @@ SPARE = 192 * MIB
 the old are dropped; the model; packages; the log."""
 CHANNELS = 1024
 """Most values of a view's pooled features, 4 bytes each."""
-_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def estimate(options: Any, pictures: int) -> int:
@@ -82,7 +81,7 @@ def no_room(folder: Path, needed: int) -> UserError:
 def is_full(error: BaseException | None) -> bool:
     """Say whether an error, or one that caused it, says that the disk is full."""
     while error is not None:
-        if isinstance(error, OSError) and error.errno in _FULL:
+        if is_disk_full(error):
             return True
         if isinstance(error, UserError) and error.code == "disk_full":
             return True

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 
 from flask import Flask, Response, jsonify, render_template, request
@@ -11,6 +10,7 @@ from werkzeug.exceptions import HTTPException, SecurityError
 
 from ..datasets.limits import in_mb
 from ..errors import Finding, UserError, describe
+from ..files import is_disk_full
 from . import language
 from .state import host
 
@@ -129,7 +129,7 @@ def _http(error: HTTPException) -> Response:
 
 def _unexpected(error: Exception) -> Response:
     """Tell the user without a traceback; the log has it."""
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if isinstance(error, OSError) and is_disk_full(error):
         return answer(UserError("disk_full", reason=error.strerror or ""))
     LOG.error("%s %s failed", request.method, request.path, exc_info=error)
     return answer(UserError("host_failed", request.path))

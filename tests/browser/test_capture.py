@@ -1,10 +1,9 @@
 """A real Chromium with a camera that it makes up: pictures are taken, kept, and enough to train."""
 
 import json
-import shutil
 
 import pytest
-from browser_help import ARGUMENTS, PHONE, fits_the_width, shoot
+from browser_help import PHONE, fits_the_width, shoot
 from host_help import box_zip, dataset_zip, picture
 
 pytestmark = [
@@ -12,20 +11,7 @@ pytestmark = [
     pytest.mark.timeout(240),
     pytest.mark.usefixtures("quick_training"),
 ]
-CAMERA = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
 LEAST = 12
-
-
-@pytest.fixture(scope="module")
-def browser():
-    path = shutil.which("chromium") or shutil.which("chromium-browser")
-    if not path:
-        pytest.skip("no chromium on this computer")
-    sync_api = pytest.importorskip("playwright.sync_api")
-    with sync_api.sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=path, args=[*ARGUMENTS, *CAMERA])
-        yield opened
-        opened.close()
 
 
 def begin(page, address, task="classify", labels="circle, square", language="en"):

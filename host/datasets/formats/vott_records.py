@@ -12,7 +12,6 @@ it is found by its first bytes.
 from __future__ import annotations
 
 import atexit
-import errno
 import re
 import shutil
 import tempfile
@@ -20,6 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ...errors import UserError
+from ...files import is_disk_full
 from ..dataset import Dataset, Split
 from ..limits import LIMITS, Limits
 from .gather import Gather, Mark
@@ -73,7 +73,7 @@ def load(
         for path in label_files(listing):
             unpacking.file(listing.folder / path, path, limits.member_bytes)
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if is_disk_full(error):
             raise UserError("disk_full", folder.name, reason=error.strerror) from error
         raise
     gather = Gather(Listing(target, limits))
