@@ -5,7 +5,7 @@ import sys
 import threading
 import time
 import zipfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from PIL import Image, ImageDraw
@@ -74,7 +74,12 @@ def running_host(settings):
     queue = app.extensions[KEY].queue
     queue.start()
     server = listen(app, settings)
-    thread = threading.Thread(target=server.run, daemon=True)
+
+    def serve():
+        with suppress(OSError):  # its own socket, closed while it waits for it
+            server.run()
+
+    thread = threading.Thread(target=serve, daemon=True)
     thread.start()
     try:
         yield f"http://127.0.0.1:{server.effective_port}"

@@ -87,7 +87,7 @@ class DetectOptions:
     stride: int = 32
     """Input pixels per cell of the grid: 32, or 16 for objects smaller than about 40 pixels."""
     neck: int = 256
-    """Channels between backbone and predictions (multiples of 8)."""
+    """Channels between backbone and predictions."""
     seed: int = 0
     """Equal seeds give equal weights on the same machine."""
     augmentation: DetectAugmentation = field(default_factory=DetectAugmentation)

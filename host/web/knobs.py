@@ -53,7 +53,7 @@ def helps() -> dict[str, str]:
         "mixup": _("How much two pictures are mixed; 0: not at all."),
         "average": _("Momentum of the averaged weights that are kept; 0: the last ones."),
         "patience": _("Rounds of the second stage without a better result until it stops."),
-        "neck": _("Channels between the network and the boxes, a multiple of 8."),
+        "neck": _("Channels between the network and the boxes."),
         "epoch_least": _("Views in a round, at least: few pictures are shown several times."),
         "balance": _("Pictures with rare labels are shown up to so many times as often; 1: not."),
         "plain_epochs": _("Last part of the second stage without mosaics."),

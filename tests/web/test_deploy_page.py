@@ -6,56 +6,14 @@ import re
 import shlex
 import zipfile
 
-import colour_detector as detector
 import pytest
 from host_help import box_zip
 
-from host.deploy import kfpkg, machine_code, package, sdcard, seal
+from host.deploy import machine_code, seal
 from host.deploy.board_errors import ERRORS
 from host.deploy.board_key import BoardKey
 from host.deploy.key_store import KeyStore, StoredKey
 from host.jobs.result_types import TUNED
-from host.jobs.spec import JobSpec
-
-
-@pytest.fixture(scope="session")
-def model():
-    return detector.network()
-
-
-@pytest.fixture
-def make(upload, here, model):
-    """Make a done detector job whose package was really packed; `key` seals it."""
-
-    def finish(key=None):
-        job_id = upload(box_zip(), "squares.zip").json["id"]
-        folder = here.store.folder(job_id)
-        spec = JobSpec("upload.zip", "squares", data_folder=str(here.settings.data))
-        (folder / "spec.json").write_text(spec.to_json())
-        (folder / "m.kmodel").write_bytes(model)
-        anchors = [list(detector.ANCHORS[at : at + 2]) for at in range(0, 10, 2)]
-        packed = package.create(
-            folder / "package", model, name="squares", labels=detector.LABELS, anchors=anchors,
-            options=package.BoardOptions(threshold=0.4), key=key,
-        )  # fmt: skip
-        sdcard.build(packed, folder / "sd.zip")
-        kfpkg.build(packed, folder / "model.kfpkg")
-        result = {
-            "task": "detect", "labels": list(detector.LABELS), "input": [224, 224],
-            "float": {"map50": 0.9, "map": 0.5}, "int8": {"map50": 0.9, "map": 0.5},
-            "anchors": anchors, "threshold": 0.4, "nms": 0.3, "kmodel": "m.kmodel",
-            "sd_zip": "sd.zip", "kfpkg": "model.kfpkg", "kmodel_bytes": len(model),
-            "ram_bytes": len(model), "ms": 20.0, "seconds": 1.0,
-        }  # fmt: skip
-        if key:
-            result["seal"] = {
-                "board": "front door", "board_id": packed.seal.board, "strength": "bound",
-                "kmx": "package/m.kmx", "kmx_bytes": packed.seal.bytes,
-            }  # fmt: skip
-        here.store.update(job_id, state="done", result=result)
-        return job_id
-
-    return finish
 
 
 @pytest.fixture
@@ -73,8 +31,8 @@ def boot(client, job_id):
         return settings["SETTINGS"], card.namelist()
 
 
-def test_another_board_firmware_and_camera_need_no_training(client, post, make, here):
-    job_id = make()
+def test_another_board_firmware_and_camera_need_no_training(client, post, done_detector, here):
+    job_id = done_detector()
     chosen = {"board": "cube", "firmware": "minimum", "rotation": "2", "mirror": True}
     answer = post(f"/api/jobs/{job_id}/target", json=chosen)
     assert answer.status_code == 200, answer.text
@@ -90,8 +48,8 @@ def test_another_board_firmware_and_camera_need_no_training(client, post, make, 
     assert len(list((here.store.folder(job_id) / TUNED).iterdir())) == 1
 
 
-def test_values_and_target_keep_each_other(client, post, make):
-    job_id = make()
+def test_values_and_target_keep_each_other(client, post, done_detector):
+    job_id = done_detector()
     post(f"/api/jobs/{job_id}/target", json={"board": "dock", "flip": True})
     post(f"/api/jobs/{job_id}/values", json={"threshold": 0.7})
     post(f"/api/jobs/{job_id}/target", json={"rotation": "1"})
@@ -100,8 +58,8 @@ def test_values_and_target_keep_each_other(client, post, make):
     assert settings["board"] == "other"
 
 
-def test_a_plain_job_is_sealed_and_opened_again(client, post, make, here, key):
-    job_id = make()
+def test_a_plain_job_is_sealed_and_opened_again(client, post, done_detector, here, key):
+    job_id = done_detector()
     KeyStore(here.settings.data).add(StoredKey.new("door", key))
     assert post(f"/api/jobs/{job_id}/target", json={"seal": "door"}).status_code == 200
     settings, names = boot(client, job_id)
@@ -116,8 +74,8 @@ def test_a_plain_job_is_sealed_and_opened_again(client, post, make, here, key):
     assert client.get(f"/jobs/{job_id}/files/m.kmodel").data == plain
 
 
-def test_a_job_that_was_ordered_sealed_stays_so(client, post, make, key):
-    job_id = make(key)
+def test_a_job_that_was_ordered_sealed_stays_so(client, post, done_detector, key):
+    job_id = done_detector(key)
     page = client.get(f"/jobs/{job_id}/deploy").text
     assert "Sealed for front door, and stays so" in page
     assert post(f"/api/jobs/{job_id}/target", json={"board": "cube"}).status_code == 200
@@ -131,8 +89,8 @@ def test_a_job_that_was_ordered_sealed_stays_so(client, post, make, key):
 @pytest.mark.parametrize(
     "wrong", [{"board": "toaster"}, {"rotation": "4"}, {"firmware": "x"}, {"seal": "36 digits"}]
 )
-def test_what_does_not_exist_is_refused_and_changes_nothing(post, make, here, wrong):
-    job_id = make()
+def test_what_does_not_exist_is_refused_and_changes_nothing(post, done_detector, here, wrong):
+    job_id = done_detector()
     before = here.store.get(job_id).result
     answer = post(f"/api/jobs/{job_id}/target", json=wrong)
     assert (answer.status_code, answer.json["error"]) == (400, "option_invalid")
@@ -140,8 +98,8 @@ def test_what_does_not_exist_is_refused_and_changes_nothing(post, make, here, wr
     assert "36 digits" not in answer.text and here.store.get(job_id).result == before
 
 
-def test_the_form_works_without_scripts(client, token, make):
-    job_id = make()
+def test_the_form_works_without_scripts(client, token, done_detector):
+    job_id = done_detector()
     form = {"csrf_token": token, "board": "amigo_ips", "firmware": "minimum", "rotation": "",
             "seal": "", "flip": "y"}  # fmt: skip
     assert client.post(f"/jobs/{job_id}/deploy", data=form).status_code == 303
@@ -152,8 +110,8 @@ def test_the_form_works_without_scripts(client, token, make):
     assert answer.status_code == 400 and 'data-code="option_invalid"' in answer.text
 
 
-def test_a_crash_before_the_row_changes_nothing(client, post, make, here, monkeypatch):
-    job_id = make()
+def test_a_crash_before_the_row_changes_nothing(client, post, done_detector, here, monkeypatch):
+    job_id = done_detector()
     before = boot(client, job_id)
     monkeypatch.setattr(here.store.__class__, "move", lambda *_, **__: False)
     assert post(f"/api/jobs/{job_id}/target", json={"board": "cube"}).status_code == 409
@@ -161,8 +119,8 @@ def test_a_crash_before_the_row_changes_nothing(client, post, make, here, monkey
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
-def test_the_help_has_every_entry_and_the_collector_is_filled_in(client, make, language):
-    job_id = make()
+def test_the_help_has_every_entry_and_the_collector_is_filled_in(client, done_detector, language):
+    job_id = done_detector()
     page = client.get(f"/jobs/{job_id}/deploy?lang={language}").text
     for error in ERRORS:
         assert f'id="error-{error.name}"' in page
@@ -177,8 +135,8 @@ def test_the_help_has_every_entry_and_the_collector_is_filled_in(client, make, l
         assert archive.read("classes.txt").decode().splitlines()[1:] == ["red", "green"]
 
 
-def test_the_command_is_one_whatever_the_job_is_called(client, make, here):
-    job_id = make()
+def test_the_command_is_one_whatever_the_job_is_called(client, done_detector, here):
+    job_id = done_detector()
     here.store.update(job_id, name="cats; rm -rf ~")
     page = html.unescape(client.get(f"/jobs/{job_id}/deploy").text)
     [command] = re.findall(r"<code>(maixforge flash .*)</code>", page)

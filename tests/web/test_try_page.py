@@ -10,7 +10,7 @@ import zipfile
 import colour_detector as detector
 import numpy as np
 import pytest
-from host_help import box_zip, dataset_zip
+from host_help import dataset_zip
 from PIL import Image
 
 from host import kmodel
@@ -23,11 +23,6 @@ from host.jobs.result_types import TUNED
 from host.jobs.spec import JobSpec
 from host.jobs.trial import Values
 from host.kmodel import Graph, Node, region
-
-
-@pytest.fixture(scope="session")
-def model():
-    return detector.network()
 
 
 def anchors():
@@ -44,43 +39,8 @@ SCENE = png(detector.scene(3))
 
 
 @pytest.fixture
-def make(upload, here, model):
-    """Make a done detector job whose package was really packed; `key` seals it."""
-
-    def finish(key=None):
-        job_id = upload(box_zip(), "squares.zip").json["id"]
-        folder = here.store.folder(job_id)
-        spec = JobSpec("upload.zip", "squares")
-        (folder / "spec.json").write_text(spec.to_json())
-        (folder / "m.kmodel").write_bytes(model)
-        options = package.BoardOptions(threshold=0.4, nms=0.3)
-        packed = package.create(
-            folder / "package", model, name="squares", labels=detector.LABELS,
-            anchors=anchors(), options=options, key=key,
-        )  # fmt: skip
-        sdcard.build(packed, folder / "sd.zip")
-        (folder / "model.kfpkg").write_bytes(b"old")
-        result = {
-            "task": "detect", "labels": list(detector.LABELS), "input": [224, 224],
-            "fit": "letterbox", "float": {"map50": 0.9, "map": 0.5},
-            "int8": {"map50": 0.9, "map": 0.5}, "anchors": anchors(), "threshold": 0.4,
-            "nms": 0.3, "kmodel": "m.kmodel", "sd_zip": "sd.zip", "kfpkg": "model.kfpkg",
-            "kmodel_bytes": len(model), "ram_bytes": len(model), "ms": 20.0, "seconds": 1.0,
-        }  # fmt: skip
-        if key:
-            result["seal"] = {
-                "board": "front door", "board_id": packed.seal.board, "strength": "bound",
-                "kmx": "package/m.kmx", "kmx_bytes": packed.seal.bytes,
-            }  # fmt: skip
-        here.store.update(job_id, state="done", result=result)
-        return job_id
-
-    return finish
-
-
-@pytest.fixture
-def job_id(make):
-    return make()
+def job_id(done_detector):
+    return done_detector()
 
 
 @pytest.fixture
@@ -311,8 +271,8 @@ def test_another_training_removes_what_was_packed_anew(post, here, job_id):
     assert not (here.store.folder(job_id) / TUNED).exists()
 
 
-def test_a_sealed_job_is_packed_without_its_key(post, client, make, here):
-    job_id = make(BoardKey.of_code(machine_code.of_board(bytes(range(32)))))
+def test_a_sealed_job_is_packed_without_its_key(post, client, done_detector, here):
+    job_id = done_detector(BoardKey.of_code(machine_code.of_board(bytes(range(32)))))
     sealed = (here.store.folder(job_id) / "package" / "m.kmx").read_bytes()
     assert post(f"/api/jobs/{job_id}/values", json={"threshold": 0.55}).status_code == 200
     for name in ("sd.zip", "model.kfpkg"):
