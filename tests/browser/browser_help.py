@@ -67,6 +67,12 @@ def fits_the_width(page):
     return page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
 
+def arrive(page, selector):
+    """Wait for the page that has this, and for its scripts: what is pressed earlier is lost."""
+    page.wait_for_selector(selector)
+    page.wait_for_load_state()
+
+
 def saved(download, folder):
     path = folder / download.suggested_filename
     download.save_as(path)

@@ -4,7 +4,7 @@ import io
 import zipfile
 
 import pytest
-from browser_help import choose_by_key, saved, shoot, tab_to
+from browser_help import arrive, choose_by_key, saved, shoot, tab_to
 from host_help import box_zip, dataset_zip
 from PIL import Image
 
@@ -38,7 +38,7 @@ def train(page):
     page.keyboard.press("Home")
     assert page.locator("#preset").input_value() == "fast"
     enter(page, "#order button[type=submit]")
-    page.wait_for_selector("#live")
+    arrive(page, "#live")
     page.wait_for_selector("#chart-loss polyline", timeout=WAIT)
     tab_to(page, "#cancel button")
     tab_to(page, "#log")
@@ -49,7 +49,7 @@ def try_it(page, folder):
     """Show it a picture, move the threshold, take that over."""
     Image.new("RGB", (224, 224), (90, 120, 200)).save(folder / "sky.png")
     enter(page, 'a[href$="/try"]')
-    page.wait_for_selector("#try")
+    arrive(page, "#try")
     tab_to(page, "#picture")
     choose_by_key(page).set_files(folder / "sky.png")
     page.wait_for_selector("#answer img")
@@ -59,7 +59,7 @@ def try_it(page, folder):
     value = page.locator("#threshold").input_value()
     assert float(value) == pytest.approx(before + 0.01)
     enter(page, "#use")
-    page.wait_for_selector("#int8")
+    arrive(page, "#int8")
     return f"{float(value):g}"
 
 
@@ -93,7 +93,7 @@ def test_a_classifier(quick_training, page, address, tmp_path):
     page.keyboard.press("Shift+Tab")  # back over the tools, still seen at each step
     page.evaluate("document.activeElement.blur()")
     enter(page, ".live-head a.btn-primary")
-    page.wait_for_selector("#order")
+    arrive(page, "#order")
     train(page)
     downloads(page, tmp_path, try_it(page, tmp_path))
     shoot(page, "by-keyboard")
@@ -119,7 +119,7 @@ def test_a_detector(quick_training, page, address, tmp_path):
     enter(page, "#all")
     page.wait_for_url("**/data")
     enter(page, ".live-head a.btn-primary")
-    page.wait_for_selector("#order")
+    arrive(page, "#order")
     train(page)
     downloads(page, tmp_path, try_it(page, tmp_path))
     shoot(page, "by-keyboard-zh")

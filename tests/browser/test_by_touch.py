@@ -3,7 +3,7 @@
 import zipfile
 
 import pytest
-from browser_help import PHONE, fits_the_width, saved, shoot, watch
+from browser_help import PHONE, arrive, fits_the_width, saved, shoot, watch
 from host_help import box_zip
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
@@ -72,20 +72,23 @@ def test_a_detector(quick_training, phone, address, tmp_path):
             break
     assert phone.locator("#list li").count() == 2
     phone.locator("#all").tap()
+    arrive(phone, "#grid")
     phone.locator(".picture").nth(1).tap()
     phone.locator("#chosen", has_text="1 chosen").wait_for()
     phone.locator(".picture").nth(1).tap()
     phone.locator(".live-head a.btn-primary").tap()
 
+    arrive(phone, "#order")
     phone.locator("#preset").select_option("fast")
     phone.locator("#order button[type=submit]").tap()
-    phone.wait_for_selector("#live")
+    arrive(phone, "#live")
     phone.wait_for_selector("#int8", timeout=WAIT)
     with phone.expect_download() as card:
         phone.locator('a[href$="/sd.zip"]').tap()
     with zipfile.ZipFile(saved(card.value, tmp_path)) as archive:
         assert {"boot.py", "m.kmodel", "labels.txt"} <= set(archive.namelist())
     phone.locator('a[href$="/try"]').tap()
+    arrive(phone, "#try")
     with phone.expect_file_chooser() as chooser:
         phone.locator('label[for="picture"]').tap()
     with zipfile.ZipFile(zipped) as archive:

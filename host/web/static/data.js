@@ -250,4 +250,8 @@ document.addEventListener("click", clicked);
 document.addEventListener("keydown", key);
 document.addEventListener("added-all", () => refresh("").catch(() => location.reload()));
 enter(cards()[0], false);
+if (chosen().length) {  // before this script was there, or kept by the browser when it loaded again
+  for (const card of chosen()) choose(card, true);
+  count();
+}
 watch();

@@ -187,17 +187,21 @@ function end() {
   const focused = document.getElementById("camera").contains(document.activeElement);
   document.getElementById("camera").hidden = true;
   document.getElementById("rate").textContent = "";
-  if (focused) document.getElementById("use-camera").focus();
+  if (focused) opener.focus();
 }
 
-document.getElementById("use-camera").addEventListener("click", () => begin());
+const opener = document.getElementById("use-camera");
+opener.addEventListener("click", () => begin());
+opener.disabled = false;
 document.getElementById("stop-camera").addEventListener("click", end);
 which.addEventListener("change", () => begin(which.value));
 addEventListener("pagehide", end);
-document.getElementById("picture").addEventListener("change", (event) => {
-  send(event.target.files[0]);
-  event.target.value = "";  // the same picture may be chosen again
-});
+const chooser = document.getElementById("picture");
+function chosen() {
+  send(chooser.files[0]);
+  chooser.value = "";  // the same picture may be chosen again
+}
+chooser.addEventListener("change", chosen);
 for (const name of ["dragover", "dragenter"]) {
   drop.addEventListener(name, (event) => { event.preventDefault(); drop.classList.add("over"); });
 }
@@ -209,3 +213,4 @@ drop.addEventListener("drop", (event) => {
 });
 form.addEventListener("input", decide);
 decide();
+chosen();  // somebody was quicker than this script

@@ -126,12 +126,14 @@ async function dropped(transfer) {
   send("files", files);
 }
 
-document.getElementById("file").addEventListener("change", (event) => {
-  send("file", [...event.target.files].map((file) => [file, file.name]));
-});
-document.getElementById("files").addEventListener("change", (event) => {
-  send("files", [...event.target.files].map((file) => [file, file.webkitRelativePath || file.name]));
-});
+for (const name of ["file", "files"]) {
+  const chooser = document.getElementById(name);
+  const chosen = () => {
+    send(name, [...chooser.files].map((file) => [file, file.webkitRelativePath || file.name]));
+  };
+  chooser.addEventListener("change", chosen);
+  chosen();  // somebody was quicker than this script
+}
 for (const name of ["dragover", "dragenter"]) {
   drop.addEventListener(name, (event) => { event.preventDefault(); drop.classList.add("over"); });
 }
