@@ -73,6 +73,12 @@ def arrive(page, selector):
     page.wait_for_load_state()
 
 
+def type_into(page, selector, text):
+    """Type once the page itself has put the focus there."""
+    page.wait_for_function("(wanted) => document.activeElement.matches(wanted)", arg=selector)
+    page.keyboard.type(text)
+
+
 def saved(download, folder):
     path = folder / download.suggested_filename
     download.save_as(path)

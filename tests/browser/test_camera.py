@@ -6,7 +6,7 @@ import shutil
 import colour_detector as detector
 import judging
 import pytest
-from browser_help import ARGUMENTS, PHONE, fits_the_width, free_port, shoot, watch
+from browser_help import ARGUMENTS, PHONE, fits_the_width, free_port, shoot, type_into, watch
 from host_help import running_host
 from PIL import Image
 
@@ -168,7 +168,7 @@ def test_a_page_by_http_from_elsewhere_has_none(browser, tmp_path):
         page = browser.new_page()
         wrong = watch(page, address)
         page.goto(f"{address}/jobs/{job_id}/try")
-        page.keyboard.type("a stone in the shoe")
+        type_into(page, "#password", "a stone in the shoe")
         page.keyboard.press("Enter")
         page.locator("#use-camera").click()
         page.locator("#no-camera", has_text="only to pages of the same computer").wait_for()

@@ -1,7 +1,7 @@
 """A host with a password in a real Chromium: by keyboard only, in both languages, with a drop."""
 
 import pytest
-from browser_help import PHONE, fits_the_width, shoot
+from browser_help import PHONE, fits_the_width, shoot, type_into
 from host_help import dataset_zip
 
 from host.web.credentials import Credentials
@@ -18,7 +18,7 @@ def shut(address, tmp_path):
 
 
 def enter(page, text):
-    page.keyboard.type(text)  # the field has the focus already
+    type_into(page, "#password", text)
     with page.expect_navigation():
         page.keyboard.press("Enter")
 
