@@ -240,17 +240,25 @@ def _facts(entry: StoredKey, codes: bool = False) -> dict[str, Any]:
 
 @keys.command()
 @click.argument("name")
+@click.option("--picture", type=click.Path(path_type=Path, exists=True, dir_okay=False),
+              help="A photo of the QR code on the board's screen.")  # fmt: skip
 @json_option
 @command
-def add(terminal: Terminal, name: str) -> None:
-    """Add the board NAME by the machine code that it shows; the code is asked for."""
+def add(terminal: Terminal, name: str, picture: Path | None) -> None:
+    """Add the board NAME by the machine code that it shows; without a photo it is asked for."""
     from .deploy import machine_code  # noqa: PLC0415
     from .deploy.board_key import BoardKey  # noqa: PLC0415
     from .deploy.key_store import StoredKey, checked_name  # noqa: PLC0415
 
     store = _store(terminal)
     store.refuse_taken(checked_name(name))
-    code = machine_code.parse(_secret(terminal, N_("Machine code (it is not shown)")))
+    if picture:
+        from .jobs import scanned  # noqa: PLC0415
+
+        with picture.open("rb") as source:
+            code = scanned.machine_code_in(source, picture.name, config.load().pixels)
+    else:
+        code = machine_code.parse(_secret(terminal, N_("Machine code (it is not shown)")))
     entry = StoredKey.new(name, BoardKey.of_code(code))
     store.add(entry)
     terminal.say(N_("Added: {name}"), name=entry.name)

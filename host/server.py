@@ -41,6 +41,7 @@ from .web import (
     mailing,
     pages,
     problems,
+    scanning,
     security,
     tryit,
     uploads,
@@ -79,6 +80,7 @@ def create_app(settings: Settings) -> Flask:
     app.register_blueprint(capture.blueprint)
     app.register_blueprint(mailing.blueprint)
     app.register_blueprint(tryit.blueprint)
+    app.register_blueprint(scanning.blueprint)
     app.register_blueprint(boards.blueprint)
     app.register_blueprint(expecting.blueprint)
     app.register_blueprint(deploy.blueprint)

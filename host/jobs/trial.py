@@ -90,8 +90,7 @@ def show(
         pixels: most pixels of the picture.
 
     Raises:
-        UserError: one of the `picture_` codes of `datasets.pictures.decode` with `try_` before it,
-            or `file_missing`: the kmodel is not there.
+        UserError: as `decoded`, or `file_missing`: the kmodel is not there.
     """
     path = file_inside(folder, result["kmodel"])
     if not path:
@@ -101,7 +100,7 @@ def show(
         _, height, width = simulator.input_shape
         fit = result.get("fit", "crop")
         # As in training: `load_image` decodes a large JPEG at a part of its size.
-        image = _decoded(source, name, pixels, 2 * max(width, height))
+        image = decoded(source, name, pixels, 2 * max(width, height))
         seen = np.asarray(fit_image(image, (width, height), fit))
         raw = simulator.run(seen[None])[0][0]
         scale = max(1, math.ceil(SHOWN_SIDE / max(width, height)))
@@ -113,8 +112,12 @@ def show(
     return Trial(jpeg(shown), (), found)
 
 
-def _decoded(source: IO[bytes], name: str, pixels: int, side: int) -> Image.Image:
-    """Return the picture; what is wrong with it is said of one picture, not of a data set."""
+def decoded(source: IO[bytes], name: str, pixels: int, side: int) -> Image.Image:
+    """Return the picture; what is wrong with it is said of one picture, not of a data set.
+
+    Raises:
+        UserError: one of the `picture_` codes of `datasets.pictures.decode` with `try_` before it.
+    """
     try:
         return decode(source, name, pixels, side=side).image
     except UserError as error:

@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from ..errors import UserError
 from ..jobs import findings, judgements, pictures
-from . import access, actions, curves, expecting, knobs, language, problems, view
+from . import access, actions, curves, expecting, knobs, language, problems, scanning, view
 from .forms import job_form
 from .state import host
 
@@ -84,7 +84,7 @@ def job(job_id: str) -> str:
         position=here.queue.position(job_id),
         knob_helps=knobs.helps(),
         room=view.room_mb(one, here.store.data),
-        texts=view.texts(),
+        texts=view.texts() | scanning.texts(),
     )
 
 

@@ -42,7 +42,7 @@ HEADERS = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
 
-CAMERA_PAGES = frozenset({"capture.page", "tryit.page", "tryit.show"})
+CAMERA_PAGES = frozenset({"capture.page", "tryit.page", "tryit.show", "pages.job"})
 """Views whose pages may ask the visitor for the camera."""
 
 

@@ -8,7 +8,7 @@ import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import IO, Any
 
 from flask import Blueprint, Response, jsonify, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
@@ -133,17 +133,26 @@ def _retune(job_id: str) -> Job:
     return retune.retune(host().store, job_id, Values.of(job.result).changed(body))
 
 
-def _try(job: Job) -> Trial:
-    here, file = host(), request.files.get("picture")
+def sent_picture() -> tuple[IO[bytes], str]:
+    """Return the request's `picture`, open, and its name for messages.
+
+    Raises:
+        UserError: `try_picture_missing` or `try_picture_large`.
+    """
+    file = request.files.get("picture")
     if not file or not file.filename:
         raise UserError("try_picture_missing", "picture")
     name = file.filename.replace("\\", "/").rpartition("/")[2][:80]
-    size, limit = file.stream.seek(0, os.SEEK_END), here.settings.member_bytes
+    size, limit = file.stream.seek(0, os.SEEK_END), host().settings.member_bytes
     file.stream.seek(0)
     if size > limit:
         raise UserError("try_picture_large", name, **in_mb(size, limit))
-    folder, pixels = here.store.folder(job.id), here.settings.pixels
-    return trial.show(folder, job.result, file.stream, name, pixels)
+    return file.stream, name
+
+
+def _try(job: Job) -> Trial:
+    here, (source, name) = host(), sent_picture()
+    return trial.show(here.store.folder(job.id), job.result, source, name, here.settings.pixels)
 
 
 def _scores(job: Job, seen: Trial) -> list[Score]:

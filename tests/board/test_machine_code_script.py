@@ -1,16 +1,18 @@
 """keygen/machine_code.py on the virtual boards: what it shows is what the host reads."""
 
+import io
 import random
 import sys
 
 import numpy as np
 import pytest
+import zxingcpp
+from qr_pictures import jpeg, photo
 
 from host.deploy import machine_code
 from host.deploy.board import BOARD_DIR, render
 from host.emulator import board as virtual
-
-zxingcpp = pytest.importorskip("zxingcpp", reason="no zxing-cpp on this platform")
+from host.jobs import scanned
 
 BOARDS = [virtual.BIT, virtual.CUBE, virtual.AMIGO, virtual.M5STICKV]
 EXPECTED = machine_code.of_board(bytes(range(32)))  # the virtual boards' unique id
@@ -31,6 +33,8 @@ def test_text_qr_code_and_serial_port_say_the_same(script, board):
     assert min(one.height for one in text.texts if one.text in rows) >= 24
     found = zxingcpp.read_barcodes(result.last.image)
     assert [machine_code.parse(one.text) for one in found] == [EXPECTED]
+    source = io.BytesIO(jpeg(photo(result.last.image)))
+    assert scanned.machine_code_in(source, "screen.jpg", 16_000_000) == EXPECTED
     assert result.json_lines() == [
         {"machine_code": EXPECTED.text.replace("-", ""), "strength": "bound"}
     ]

@@ -19,9 +19,11 @@ from isp_board import ChipProgram, IspBoard
 from k210 import Chip
 from k210.otp import KEY, SIZE, PowerLostError
 from keygen_board import FACTORY, IMAGE, KEY_A
+from qr_pictures import drawn, jpeg, photo
 
 from host.cli import main
 from host.deploy import machine_code
+from host.deploy.board_key import BoardKey
 from host.deploy.key_store import KeyStore
 
 CODE = machine_code.of_board(bytes(range(32)))
@@ -196,6 +198,20 @@ def test_add_list_export_forget_import(run, store, tmp_path):
     assert done == {"keys": {"gate": "added"}} and store().get("gate") == made
     again = run("keys", "import", str(file), "--name", "x", "--json", typed=f"{PASSPHRASE}\n")
     assert json.loads(again.stdout) == {"keys": {"gate": "same"}}
+
+
+def test_a_photo_of_the_screen_is_as_good_as_typing(run, store, tmp_path):
+    screen = tmp_path / "screen.jpg"
+    screen.write_bytes(jpeg(photo(drawn(CODE.text))))
+    done = run("keys", "add", "gate", "--picture", str(screen))
+    assert "Added: gate" in done.stderr
+    assert store().get("gate").key == BoardKey.of_code(CODE)
+    assert not any(group in done.output for group in CODE.text.split("-"))
+    screen.write_bytes(jpeg(photo(drawn("something else"))))
+    wrong = run("keys", "add", "door", "--picture", str(screen), code=1)
+    assert "machine_code_scan" in wrong.output and "something" not in wrong.output
+    folder = run("keys", "add", "door", "--picture", str(tmp_path), code=2)
+    assert "is a directory" in folder.output
 
 
 def test_a_terminal_shows_nothing_of_the_code_that_is_typed(run, store, root):

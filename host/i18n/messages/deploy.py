@@ -154,6 +154,15 @@ _MACHINE_CODE: dict[str, Message] = {
         _CODE_NEEDED,
         N_("Compare it with the board group by group, or scan its QR code."),
     ),
+    "machine_code_scan": Message(
+        N_("No machine code, or more than one, was found in this picture."),
+        N_("{total} QR codes, {found} of them machine codes"),
+        N_("the QR code of one board, whole, with its white border"),
+        N_(
+            "Go nearer, so that the board's screen fills the picture, and turn it until nothing "
+            "is reflected in it; or type the code."
+        ),
+    ),
     "machine_code_burnt": Message(
         N_("This machine code names a board whose key is burnt in; the key is not in the code."),
         N_("the code of a burnt key, which is not among the keys here"),
