@@ -72,6 +72,7 @@ def columns(text, name):
     return [cell.strip() for cell in found.strip("|").split("|")]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small")
 def test_digits_from_the_zip_to_the_table(sources, capsys):
     case = networks.case_of("digits", sources)

@@ -97,12 +97,15 @@ def save_window(result: virtual.Result) -> list[int]:
     return lines[gaps[-1] :]
 
 
+@pytest.mark.parametrize(
+    "step", [3, pytest.param(1, marks=pytest.mark.slow)], ids=["every third", "every"]
+)
 @pytest.mark.parametrize("away", [100, 5000])
-def test_a_card_pulled_at_every_write_of_a_save(collector, scenes, away):
+def test_a_card_pulled_at_every_write_of_a_save(collector, scenes, away, step):
     hands = Hands(ONE).tap(2)
     times = save_window(collect(collector, hands, camera=scenes))
     assert len(times) > 20
-    for out in sorted(set(times)):
+    for out in sorted(set(times))[::step]:
         later = Hands(ONE).tap(2).wait(12_000).tap(2)
         setup = {"card_out_ms": out, "card_back_ms": out + away, "camera": scenes}
         result = collect(collector, later, **setup)

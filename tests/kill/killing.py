@@ -233,7 +233,7 @@ def same(folder: Path, other: Path) -> None:
     assert made(folder) == made(other)
     assert len(made(folder)) == 3
     assert result(folder) == result(other)
-    assert files(folder) == files(other)
+    assert not (odd := files(folder) ^ files(other)), odd
     assert not leftovers(folder)
 
 

@@ -25,14 +25,14 @@ def killed_everywhere(folder, other, points=None):
         hit.append(passed[-1])
 
 
-def test_a_job_that_is_killed_before_every_fourth_rename(undisturbed, tmp_path):
+def test_a_job_that_is_killed_before_every_sixth_rename(undisturbed, tmp_path):
     """One job, killed again and again before a file takes its name; the slow tests miss none."""
     other, points = undisturbed("classify")
     folder = killing.new_job(tmp_path / "job", "classify")
-    renames = [name for name in points if name.startswith(("before replace", "before rename"))][::4]
+    renames = [name for name in points if name.startswith(("before replace", "before rename"))][::6]
     hit = killed_everywhere(folder, other, renames)
     assert sorted(hit) == sorted(renames)
-    assert len(hit) >= 6
+    assert len(hit) >= 5
     killing.same(folder, other)
 
 
