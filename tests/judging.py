@@ -77,7 +77,9 @@ def colours(data):
         (folder / submit.UPLOAD).write_bytes(box_zip())
         submit.check(store, settings, job_id, "squares.zip")
     anchors = np.reshape(colour_detector.ANCHORS, (5, 2)).tolist()
-    (folder / "spec.json").write_text(JobSpec(submit.UPLOAD, "squares").to_json())
+    (folder / "spec.json").write_text(
+        JobSpec(submit.UPLOAD, "squares", data_folder=str(data)).to_json()
+    )
     (folder / "m.kmodel").write_bytes(model)
     packed = package.create(
         folder / "package", model, name="squares", labels=colour_detector.LABELS,

@@ -14,14 +14,14 @@ from wtforms import BooleanField, SelectField
 
 from ..deploy import collector, flash_file
 from ..deploy.board_errors import ERRORS
-from ..errors import Finding, UserError
+from ..errors import Finding, UserError, naming
 from ..files import file_inside
 from ..jobs import choices, retune, sealing
 from ..jobs.retune import Target
 from ..jobs.store import Job
-from . import actions, problems, view
+from . import actions, problems, scanning, view
 from .api import as_dict
-from .forms import given, require_known
+from .forms import MAY_BE_SECRET, given, machine_code_field, require_known
 from .openapi import TEXT, describe, ref
 from .state import host
 
@@ -38,6 +38,7 @@ _TARGET = {
         "mirror": {"type": "boolean"},
         "flip": {"type": "boolean"},
         "seal": TEXT,
+        "machine_code": {**TEXT, "writeOnly": True},
     },
 }
 
@@ -51,6 +52,7 @@ class TargetForm(FlaskForm):
     mirror = BooleanField()
     flip = BooleanField()
     seal = SelectField()
+    machine_code = machine_code_field()
 
     def __init__(self, job: Job) -> None:
         now, self.fixed = retune.target_of(host().store, job)
@@ -64,7 +66,11 @@ class TargetForm(FlaskForm):
         self.firmware.choices = choices.firmwares()
         turns = [(str(n), _("turned by %(n)s degrees", n=90 * n)) for n in range(4)]
         self.rotation.choices = [("", _("as usual for the board")), *turns]
-        boards = dict.fromkeys([now.seal, *sealing.names(host().settings.data)])
+        self._offer(now.seal)
+
+    def _offer(self, board: str) -> None:
+        """Let one choose `board` and all whose keys are here."""
+        boards = dict.fromkeys([board, *sealing.names(host().settings.data)])
         everybody = ("", _("no: any board may run it"))
         self.seal.choices = [everybody, *((one, one) for one in boards if one)]
 
@@ -72,8 +78,9 @@ class TargetForm(FlaskForm):
         """Return what a request asks for; of the API's, what is not sent stays as it is.
 
         Raises:
-            UserError: `option_invalid`, `option_unknown`.
+            UserError: `option_invalid`, `option_unknown`, or what is wrong with a machine code.
         """
+        code, self.machine_code.data = (self.machine_code.data or "").strip(), ""
         sent = given()
         require_known(self, sent)
         for one in self if "csrf_token" not in sent else ():
@@ -81,6 +88,8 @@ class TargetForm(FlaskForm):
                 one.data = one.object_data
         if not self.validate():
             raise UserError.of(self._wrong(name) for name in self.errors if name)
+        if code:
+            self.seal.data = self._board_of(code)
         turned = self.rotation.data
         return Target(
             board=self.board.data,
@@ -91,10 +100,18 @@ class TargetForm(FlaskForm):
             seal=self.seal.data,
         )
 
+    def _board_of(self, code: str) -> str:
+        if self.fixed:
+            raise UserError("seal_fixed", "machine_code", board=self.now.seal)
+        with naming("machine_code"):
+            name = sealing.board_of_code(host().settings.data, code).name
+        self._offer(name)  # for the form when it is shown again
+        return name
+
     def _wrong(self, name: str) -> Finding:
         needed = "; ".join(str(text) for text in self.errors[name])
         # Somebody may have typed a machine code where a board's name should be.
-        value = "-" if name == "seal" else str((self[name].raw_data or [""])[0])[:80]
+        value = "-" if name in MAY_BE_SECRET else str((self[name].raw_data or [""])[0])[:80]
         return Finding("option_invalid", name, params={"value": value, "needed": needed})
 
 
@@ -123,8 +140,9 @@ def pack(job_id: str) -> BaseResponse:
 def change(job_id: str) -> Response:
     """Pack a done job anew for a board, a firmware, a turned screen or camera, or sealed.
 
-    No training is needed, and what is not sent stays as it is; after a failure all does. A job
-    that was ordered sealed stays sealed for its board.
+    No training is needed, and what is not sent stays as it is; after a failure all does. `seal` is
+    a stored board, `machine_code` that of a new one. A job that was ordered sealed stays sealed
+    for its board.
     """
     here = host()
     job = here.store.done(job_id)
@@ -155,7 +173,7 @@ def _page(job: Job, form: TargetForm, wrong: list[dict[str, str]] | None = None)
         detects=view.detects(job),
         settings=host().settings,
         fits={one["id"]: one for one in job.result.get("firmware_fit", [])},
-        texts=view.texts(),
+        texts=view.texts() | scanning.texts(),
     )
 
 

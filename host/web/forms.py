@@ -32,6 +32,13 @@ CODE_MAX = 80
 MAIL_MAX = 254
 
 
+def machine_code_field() -> StringField:
+    """Return the field of a new board's machine code."""
+    return StringField(
+        render_kw={"maxlength": CODE_MAX, "autocomplete": "off", "spellcheck": "false"}
+    )
+
+
 class JobForm(FlaskForm):
     """Name, preset, input fit, backbone, firmware and seed of one training.
 
@@ -51,9 +58,7 @@ class JobForm(FlaskForm):
     size = SelectField(validate_choice=False)
     stride = SelectField()
     seal = SelectField()
-    machine_code = StringField(
-        render_kw={"maxlength": CODE_MAX, "autocomplete": "off", "spellcheck": "false"}
-    )
+    machine_code = machine_code_field()
     mail = StringField(render_kw={"type": "email", "maxlength": MAIL_MAX, "autocomplete": "email"})
     seed = IntegerField(validators=[InputRequired(), NumberRange(0, SEED_MAX)], default=0)
 

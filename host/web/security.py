@@ -42,7 +42,9 @@ HEADERS = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
 
-CAMERA_PAGES = frozenset({"capture.page", "tryit.page", "tryit.show", "pages.job"})
+CAMERA_PAGES = frozenset(
+    {"capture.page", "tryit.page", "tryit.show", "pages.job", "deploy.page", "deploy.pack"}
+)
 """Views whose pages may ask the visitor for the camera."""
 
 

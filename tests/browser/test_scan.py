@@ -2,6 +2,7 @@
 
 import shutil
 
+import judging
 import pytest
 from browser_help import ARGUMENTS, PHONE, fits_the_width, shoot
 from host_help import dataset_zip
@@ -62,6 +63,18 @@ def test_a_board_is_scanned_and_the_job_sealed_for_it(page, job, tmp_path):
     assert CODE.text not in page.content() and CODE.text not in page.url
     [entry] = KeyStore(tmp_path / "data").entries()
     assert entry.key == BoardKey.of_code(CODE)
+
+
+def test_a_done_job_is_sealed_for_a_board_that_is_scanned(page, address, tmp_path):
+    job_id, _ = judging.colours(tmp_path / "data")
+    page.goto(f"{address}/jobs/{job_id}/deploy")
+    page.locator("#seal-fields summary").click()
+    page.locator("#scan-start").click()
+    told(page, "was read")
+    page.get_by_role("button", name="Pack for this board").click()
+    page.locator("#made-for", has_text="sealed for board").wait_for()
+    assert page.locator('a[href$="/m.kmx"]').is_visible()
+    shoot(page, "scan-deploy")
 
 
 def test_it_looks_until_there_is_a_code_or_it_is_stopped(page, job):

@@ -21,6 +21,13 @@ def key():
     return BoardKey.of_code(machine_code.of_board(bytes(range(32))))
 
 
+def form(client, job_id):
+    """What the page's form has, but for the code."""
+    page = client.get(f"/jobs/{job_id}/deploy").text
+    token = re.search(r'csrf-token" content="([^"]+)"', page)[1]
+    return {"csrf_token": token, "board": "", "firmware": "minimum", "rotation": "", "seal": ""}
+
+
 def boot(client, job_id):
     """Return the settings of boot.py in the card's zip, and the names of all its files."""
     data = client.get(f"/jobs/{job_id}/files/sd.zip").data
@@ -72,6 +79,42 @@ def test_a_plain_job_is_sealed_and_opened_again(client, post, done_detector, her
     assert client.get(f"/jobs/{job_id}/files/m.kmx").data == kmx
     assert post(f"/api/jobs/{job_id}/target", json={"seal": ""}).status_code == 200
     assert client.get(f"/jobs/{job_id}/files/m.kmodel").data == plain
+
+
+def test_the_code_of_a_new_board_seals_and_is_in_no_answer(client, post, done_detector, here, key):
+    job_id = done_detector()
+    code = machine_code.of_board(bytes(range(32))).text
+    typo = code[:-1] + ("0" if code[-1] != "0" else "1")
+    page = client.post(
+        f"/jobs/{job_id}/deploy", data={"machine_code": typo, **form(client, job_id)}
+    )
+    assert page.status_code == 422 and "machine_code_check" in page.text
+    assert not any(group in page.text for group in code.split("-")[:8])
+    assert here.store.get(job_id).result.get("seal") is None
+    page = client.post(
+        f"/jobs/{job_id}/deploy", data={"machine_code": code, **form(client, job_id)}
+    )
+    assert page.status_code == 303
+    (entry,) = KeyStore(here.settings.data).entries()
+    assert entry.key == key
+    shown = client.get(f"/jobs/{job_id}/deploy").text
+    assert f"sealed for {entry.name}" in shown
+    assert not any(group in shown for group in code.split("-"))
+    sealed = client.get(f"/jobs/{job_id}/files/m.kmx").data
+    assert seal.unseal(sealed, key) == (here.store.folder(job_id) / "m.kmodel").read_bytes()
+    again = post(f"/api/jobs/{job_id}/target", json={"machine_code": code.lower()})
+    assert again.status_code == 200 and len(KeyStore(here.settings.data).entries()) == 1
+    written = [one for one in here.settings.data.rglob("*") if one.parent.name != "keys"]
+    whole = b"".join(one.read_bytes() for one in written if one.is_file())
+    assert code.encode() not in whole and key.key not in whole
+
+
+def test_no_other_code_for_a_job_that_was_ordered_sealed(post, done_detector, here, key):
+    job_id = done_detector(key)
+    code = machine_code.of_board(bytes(32)).text
+    refused = post(f"/api/jobs/{job_id}/target", json={"machine_code": code})
+    assert (refused.status_code, refused.json["error"]) == (422, "seal_fixed")
+    assert KeyStore(here.settings.data).entries() == []
 
 
 def test_a_job_that_was_ordered_sealed_stays_so(client, post, done_detector, key):
