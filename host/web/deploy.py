@@ -80,15 +80,16 @@ class TargetForm(FlaskForm):
         Raises:
             UserError: `option_invalid`, `option_unknown`, or what is wrong with a machine code.
         """
-        code, self.machine_code.data = (self.machine_code.data or "").strip(), ""
         sent = given()
         require_known(self, sent)
         for one in self if "csrf_token" not in sent else ():
             if one.name not in {*sent, "csrf_token"}:
                 one.data = one.object_data
-        if not self.validate():
+        valid, code = self.validate(), self.machine_code.data or ""
+        self.machine_code.data = ""  # the form may be shown again
+        if not valid:
             raise UserError.of(self._wrong(name) for name in self.errors if name)
-        if code:
+        if code.strip():
             self.seal.data = self._board_of(code)
         turned = self.rotation.data
         return Target(

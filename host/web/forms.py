@@ -11,7 +11,7 @@ from flask import request
 from flask_babel import gettext as _
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, Field, IntegerField, SelectField, StringField
-from wtforms.validators import InputRequired, NumberRange, ValidationError
+from wtforms.validators import InputRequired, NumberRange, StopValidation, ValidationError
 
 from ..config import is_mail_address
 from ..errors import Finding, UserError, naming
@@ -32,9 +32,18 @@ CODE_MAX = 80
 MAIL_MAX = 254
 
 
-def machine_code_field() -> StringField:
+class TextField(StringField):
+    """A text; JSON may bring something else."""
+
+    def pre_validate(self, form: Any) -> None:
+        """Refuse numbers and the like, which no other validator shall see."""
+        if not isinstance(self.data, str | None):
+            raise StopValidation(_("a text"))
+
+
+def machine_code_field() -> TextField:
     """Return the field of a new board's machine code."""
-    return StringField(
+    return TextField(
         render_kw={"maxlength": CODE_MAX, "autocomplete": "off", "spellcheck": "false"}
     )
 
@@ -49,7 +58,7 @@ class JobForm(FlaskForm):
     the options. Labels and hints are in the template, where the page's language is known.
     """
 
-    name = StringField(render_kw={"maxlength": 60})
+    name = TextField(render_kw={"maxlength": 60})
     preset = SelectField()
     fit = SelectField()
     backbone = SelectField()
@@ -59,7 +68,7 @@ class JobForm(FlaskForm):
     stride = SelectField()
     seal = SelectField()
     machine_code = machine_code_field()
-    mail = StringField(render_kw={"type": "email", "maxlength": MAIL_MAX, "autocomplete": "email"})
+    mail = TextField(render_kw={"type": "email", "maxlength": MAIL_MAX, "autocomplete": "email"})
     seed = IntegerField(validators=[InputRequired(), NumberRange(0, SEED_MAX)], default=0)
 
     task = "classify"

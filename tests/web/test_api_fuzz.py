@@ -125,6 +125,33 @@ def test_what_is_not_allowed_is_too(api, caplog):
     assert 400 in codes["POST /api/jobs/{job_id}/start"]
 
 
+def fields(schema):
+    """The names of the fields of a body, whichever of several shapes it has."""
+    found = set(schema.get("properties", ()))
+    for kind in ("oneOf", "anyOf", "allOf"):
+        for one in schema.get(kind, ()):
+            found |= fields(one)
+    return found
+
+
+def test_no_value_of_another_kind_makes_it_fail(api, caplog):
+    caplog.set_level(logging.CRITICAL)
+    client, tried = api.app.test_client(), 0
+    for operation in operations(api):
+        bodies = [one.definition for one in operation.body if one.media_type == "application/json"]
+        for name in sorted(set().union(*(fields(one["schema"]) for one in bodies))):
+            for value in (5, -1.5, True, None, "x", "", ["a"], {"a": 1}, 10**40):
+                for job in api.jobs:
+                    known = {"job_id": job, "transfer_id": TRANSFER, "number": 0}
+                    answer = client.open(
+                        operation.path.format(**known), method=operation.method,
+                        headers=api.headers, json={name: value},
+                    )  # fmt: skip
+                    assert answer.status_code < 500, (operation.label, name, value)
+                    tried += 1
+    assert tried > 500
+
+
 def failures(api, path):
     """The kinds of what is found wrong with the answer of a GET."""
     case = api.schema[path]["GET"].Case()

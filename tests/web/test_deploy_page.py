@@ -109,6 +109,12 @@ def test_the_code_of_a_new_board_seals_and_is_in_no_answer(client, post, done_de
     assert code.encode() not in whole and key.key not in whole
 
 
+@pytest.mark.parametrize("value", [5, True, "x", 10**40])
+def test_what_is_no_code_is_told(post, done_detector, value):
+    refused = post(f"/api/jobs/{done_detector()}/target", json={"machine_code": value})
+    assert refused.status_code in (400, 422), refused.text
+
+
 def test_no_other_code_for_a_job_that_was_ordered_sealed(post, done_detector, here, key):
     job_id = done_detector(key)
     code = machine_code.of_board(bytes(32)).text
