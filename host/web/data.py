@@ -160,7 +160,8 @@ def boxes(job_id: str, number: int) -> str:
     """Show one picture of a detector with its boxes, to draw and to correct them."""
     job, shown = open_job(job_id)
     one = shown.picture(number)
-    found = _filtered(shown, *_filter())
+    chosen = _filter()
+    found = _filtered(shown, *chosen)
     place = found.index(one) if one in found else -1
     before, after = _neighbours(found, one)
     return render_template(
@@ -170,7 +171,8 @@ def boxes(job_id: str, number: int) -> str:
         **_frame(job, shown),
         picture=one,
         data=picture_dict(shown, one),
-        query=dict(request.args),
+        # Nothing else of an address goes on: `url_for` has words of its own.
+        query={name: value for name, value in zip(("label", "mark"), chosen, strict=True) if value},
         before=before,
         next=after,
         place=place + 1,
