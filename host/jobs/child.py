@@ -36,7 +36,7 @@ def main(arguments: list[str]) -> int:
     folder = Path(arguments[0])
     threading.Thread(target=_end_with_the_host, daemon=True).start()
     if hasattr(os, "nice"):
-        os.nice(5)  # the pages stay quick while a training uses every processor
+        os.nice(10)  # the pages stay quick while a training uses every processor
     said: dict[str, Any] = {}
     try:
         return _run(folder, said)
