@@ -145,7 +145,7 @@ def test_texts_of_scripts_are_in_chinese_and_complete(client):
     result = {"labels": ["circle"], "input": [224, 224], "int8": {"accuracy": 0.9}}
     store = client.application.extensions[KEY].store
     store.update(tried.rpartition("/")[2], state="done", result=result)
-    for page in ("/", f"{job}/data", f"{job}/capture", f"{tried}/try"):
+    for page in ("/", job, f"{job}/data", f"{job}/capture", f"{tried}/try"):
         block = re.search(r'id="texts">(.*?)</script>', client.get(page).text, flags=re.DOTALL)
         words |= json.loads(block[1])
     said = {key: re.sub(r"\{\w+\}", "", text) for key, text in words.items()}
