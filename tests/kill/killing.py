@@ -242,3 +242,32 @@ def never_half(folder: Path, other: Path) -> None:
     whole = made(other)
     for name, data in made(folder).items():
         assert data == whole[name]
+
+
+def everywhere(folder, other, points=None):
+    """Kill one job at each of `points` (None: all), one after the other; return those hit."""
+    hit, known = [], []
+    while True:
+        left = AllBut(set(hit)) if points is None else set(points) - set(hit)
+        code, passed = run(folder, left)
+        begun = epochs(folder)
+        again, known = begun[len(known) :], begun
+        assert len(set(again) & set(begun[: len(begun) - len(again)])) <= 1  # repeated
+        assert len(again) == len(set(again))
+        never_half(folder, other)
+        if code == 0:
+            return hit
+        assert code == -9, (folder / "child.log").read_text()
+        hit.append(passed[-1])
+
+
+def rests(folder, at=()):
+    """Run the job; it must find the disk full there, say so, and leave nothing half-written."""
+    code, points = run(folder, at, full=True)
+    if code:
+        assert code == child.PAUSE, (folder / "child.log").read_text()
+        [reason] = json.loads((folder / "failure.json").read_text())
+        assert reason["code"] == "disk_room"
+        assert not leftovers(folder)
+        (folder / "failure.json").unlink()
+    return code, points

@@ -1,6 +1,5 @@
 """A real job whose disk is full: it rests with a reason, goes on, and makes the same bytes."""
 
-import json
 import os
 import subprocess
 
@@ -10,31 +9,6 @@ import pytest
 from host.jobs import child
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the processes are forked")
-WRITES = ("half of training/tune-epoch.npz", "half of m.kmodel", "half of steps/package.json")
-
-
-def rests(folder, at=()):
-    """Run the job; it must find the disk full there, say so, and leave nothing half-written."""
-    code, points = killing.run(folder, at, full=True)
-    if code:
-        assert code == child.PAUSE, (folder / "child.log").read_text()
-        [reason] = json.loads((folder / "failure.json").read_text())
-        assert reason["code"] == "disk_room"
-        assert not killing.leftovers(folder)
-        (folder / "failure.json").unlink()
-    return code, points
-
-
-def test_a_job_rests_at_chosen_writes(undisturbed, tmp_path):
-    other, points = undisturbed("classify")
-    folder = killing.new_job(tmp_path / "job", "classify")
-    for write in WRITES:
-        wanted = {name for name in points if name.startswith(write)}
-        code, passed = rests(folder, wanted)
-        assert code == child.PAUSE
-        assert wanted & set(passed)
-    assert rests(folder)[0] == 0
-    killing.same(folder, other)
 
 
 @pytest.mark.slow
@@ -47,7 +21,7 @@ def test_a_job_rests_at_every_write(undisturbed, tmp_path, task):
     met = set()
     for _ in range(2 * len(writes)):
         left = writes - met
-        code, passed = rests(folder, left)
+        code, passed = killing.rests(folder, left)
         if code == 0:
             break
         met |= {next(name for name in passed if name in left)}
