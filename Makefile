@@ -38,9 +38,10 @@ keygen: ## build the program that burns keys (needs gcc-riscv64-unknown-elf)
 nncase: $(VENV)/.run ## install nncase 1.9 for CanMV files (needs a Python 3.7 to 3.10)
 	$(BIN)/python -m host.kmodel.canmv
 
+# One thread of OpenBLAS a process: those that wait for each other take the others' processor.
 test: $(VENV)/.dev ## run the tests (JOBS=3 files at a time; some of them only wait)
-	$(BIN)/python -m pytest -m "not slow" --numprocesses $(JOBS) --dist loadfile \
-	    --no-loadscope-reorder
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow" --numprocesses $(JOBS) \
+	    --dist loadfile --no-loadscope-reorder
 
 test-slow: $(VENV)/.dev ## run the tests that take minutes
 	$(BIN)/python -m pytest -m slow
