@@ -1,8 +1,10 @@
 """What tests of pages in a real browser share."""
 
 import os
+import shutil
 import socket
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -29,6 +31,29 @@ QUICK_CHILD = Path(__file__).with_name("quick_child.py")
 def quick_command(folder):
     """The command of a child whose training takes seconds, for `host.jobs.queue.child_command`."""
     return [sys.executable, str(QUICK_CHILD), str(folder)]
+
+
+@contextmanager
+def chromium(*more):
+    """A Chromium with `ARGUMENTS` and these; where there is none the test is skipped."""
+    path = shutil.which("chromium") or shutil.which("chromium-browser")
+    if not path:
+        pytest.skip("no chromium on this computer")
+    sync_api = pytest.importorskip("playwright.sync_api")
+    with sync_api.sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=path, args=[*ARGUMENTS, *more])
+        yield opened
+        opened.close()
+
+
+def send_zip(page, address, data, folder, name="shapes"):
+    """Send the bytes of a zip from the start page; return the address of its job."""
+    file = folder / f"{name}.zip"
+    file.write_bytes(data)
+    page.goto(address)
+    page.set_input_files("#file", file)
+    page.wait_for_url("**/jobs/*")
+    return page.url
 
 
 def free_port():

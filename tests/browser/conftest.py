@@ -1,10 +1,9 @@
 """A Chromium, a host with scripted training, and a page that no error or foreign request passes."""
 
-import shutil
 from dataclasses import replace
 
 import pytest
-from browser_help import ARGUMENTS, FEW, free_port, quick_command, watch
+from browser_help import FEW, chromium, free_port, quick_command, watch
 from host_help import fake_command, running_host
 
 from host.config import Settings
@@ -13,14 +12,8 @@ from host.jobs import queue as queue_module
 
 @pytest.fixture(scope="module")
 def browser():
-    path = shutil.which("chromium") or shutil.which("chromium-browser")
-    if not path:
-        pytest.skip("no chromium on this computer")
-    sync_api = pytest.importorskip("playwright.sync_api")
-    with sync_api.sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=path, args=list(ARGUMENTS))
+    with chromium() as opened:
         yield opened
-        opened.close()
 
 
 @pytest.fixture

@@ -1,12 +1,11 @@
 """Chromium's fake camera on the Try it page: it films red and green squares."""
 
 import io
-import shutil
 
 import colour_detector as detector
 import judging
 import pytest
-from browser_help import ARGUMENTS, PHONE, fits_the_width, free_port, shoot, type_into, watch
+from browser_help import PHONE, chromium, fits_the_width, free_port, shoot, type_into, watch
 from host_help import running_host
 from PIL import Image
 
@@ -37,10 +36,6 @@ def video(path):
 @pytest.fixture(scope="module")
 def films(tmp_path_factory):
     """What the camera films, and a Chromium that has it and may use it."""
-    path = shutil.which("chromium") or shutil.which("chromium-browser")
-    if not path:
-        pytest.skip("no chromium on this computer")
-    sync_api = pytest.importorskip("playwright.sync_api")
     file = tmp_path_factory.mktemp("video") / "squares.y4m"
     scene = video(file)
     more = (
@@ -50,10 +45,8 @@ def films(tmp_path_factory):
         # A name that is not this computer's own, for a page without https.
         "--host-resolver-rules=MAP forge.test 127.0.0.1",
     )
-    with sync_api.sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=path, args=[*ARGUMENTS, *more])
+    with chromium(*more) as opened:
         yield scene, opened
-        opened.close()
 
 
 @pytest.fixture

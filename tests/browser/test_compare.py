@@ -1,7 +1,7 @@
 """Chromium compares two jobs, at desktop and phone width, in both languages."""
 
 import pytest
-from browser_help import PHONE, fits_the_width, shoot
+from browser_help import PHONE, fits_the_width, send_zip, shoot
 from host_help import dataset_zip
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
@@ -9,11 +9,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 def trained(page, address, folder, name):
     """Send a data set and wait for its (scripted) training."""
-    data = folder / f"{name}.zip"
-    data.write_bytes(dataset_zip())
-    page.goto(address)
-    page.set_input_files("#file", data)
-    page.wait_for_url("**/jobs/*")
+    send_zip(page, address, dataset_zip(), folder, name)
     page.get_by_role("button", name="Start training").click()
     page.wait_for_selector("#int8", timeout=60_000)
     return page.url

@@ -4,7 +4,7 @@ import io
 import json
 
 import pytest
-from browser_help import PHONE, fits_the_width, shoot
+from browser_help import PHONE, fits_the_width, send_zip, shoot
 from host_help import box_zip, dataset_zip, picture
 from PIL import Image
 
@@ -20,12 +20,7 @@ def saved_again(data, quality):
 
 def send(page, address, data, folder, language="en"):
     """Send a data set and go to its Data page; return the job's address."""
-    file = folder / "shapes.zip"
-    file.write_bytes(data)
-    page.goto(f"{address}/?lang={language}")
-    page.set_input_files("#file", file)
-    page.wait_for_url("**/jobs/*")
-    job = page.url
+    job = send_zip(page, f"{address}/?lang={language}", data, folder)
     page.locator(".fixes a").first.click()
     page.wait_for_url("**/data")
     return job

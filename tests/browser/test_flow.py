@@ -8,7 +8,7 @@ Screenshots go to the folder TEST_SCREENSHOTS when that is set.
 import zipfile
 
 import pytest
-from browser_help import PHONE, fits_the_width, saved, shoot
+from browser_help import PHONE, fits_the_width, saved, send_zip, shoot
 from host_help import dataset_zip, picture
 
 from host.files import write_zip
@@ -172,11 +172,7 @@ def test_what_is_wrong_is_shown_in_place_and_on_a_phone(page, address, tmp_path)
 
 
 def test_cancel_and_start_again(page, address, tmp_path):
-    data = tmp_path / "slow.zip"
-    data.write_bytes(dataset_zip())
-    page.goto(address)
-    page.set_input_files("#file", data)
-    page.wait_for_url("**/jobs/*")
+    send_zip(page, address, dataset_zip(), tmp_path, "slow")
     page.get_by_role("button", name="Start training").click()
     page.wait_for_selector('#steps [data-step="train"].now')
     page.get_by_role("button", name="Cancel").click()

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import colour_detector as detector
 import judging
 import pytest
+from browser_help import send_zip
 from host_help import dataset_zip
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
@@ -28,15 +29,11 @@ def before(page, script, address, selector):
     held[0].continue_()
 
 
-def shapes(folder):
-    file = folder / "shapes.zip"
-    file.write_bytes(dataset_zip())
-    return file
-
-
 def test_a_zip_is_sent(page, address, tmp_path):
+    file = tmp_path / "shapes.zip"
+    file.write_bytes(dataset_zip())
     with before(page, "upload.js", address, "#file"):
-        page.set_input_files("#file", shapes(tmp_path))
+        page.set_input_files("#file", file)
     page.wait_for_url("**/jobs/*")
     assert page.locator("h1").inner_text() == "shapes"
 
@@ -54,10 +51,8 @@ def test_a_picture_is_tried_and_the_camera_waits(page, address, tmp_path):
 
 
 def test_chosen_pictures_are_counted(page, address, tmp_path):
-    page.goto(address)
-    page.set_input_files("#file", shapes(tmp_path))
-    page.wait_for_url("**/jobs/*")
-    with before(page, "data.js", f"{page.url}/data", ".pick"):
+    job = send_zip(page, address, dataset_zip(), tmp_path)
+    with before(page, "data.js", f"{job}/data", ".pick"):
         page.locator(".pick").first.check()
     page.locator("#chosen", has_text="1 chosen").wait_for()
     assert page.locator(".picture.on").count() == 1

@@ -1,10 +1,8 @@
 """Chromium's fake camera films a board's screen: the machine code is scanned, not typed."""
 
-import shutil
-
 import judging
 import pytest
-from browser_help import ARGUMENTS, PHONE, fits_the_width, shoot
+from browser_help import PHONE, chromium, fits_the_width, send_zip, shoot
 from host_help import dataset_zip
 from qr_pictures import drawn, jpeg, photo
 
@@ -21,27 +19,16 @@ SIZE = 640, 480
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory):
     """One whose camera sees a QR code, and whose pages may use it."""
-    path = shutil.which("chromium") or shutil.which("chromium-browser")
-    if not path:
-        pytest.skip("no chromium on this computer")
-    sync_api = pytest.importorskip("playwright.sync_api")
     film = tmp_path_factory.mktemp("video") / "board.mjpeg"
     film.write_bytes(20 * jpeg(photo(drawn(CODE.text), size=SIZE, turn=12)))
     more = ("--use-fake-ui-for-media-stream", f"--use-file-for-fake-video-capture={film}")
-    with sync_api.sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=path, args=[*ARGUMENTS, *more])
+    with chromium(*more) as opened:
         yield opened
-        opened.close()
 
 
 @pytest.fixture
 def job(page, address, tmp_path):
-    file = tmp_path / "shapes.zip"
-    file.write_bytes(dataset_zip())
-    page.goto(address)
-    page.set_input_files("#file", file)
-    page.wait_for_url("**/jobs/*")
-    return page.url
+    return send_zip(page, address, dataset_zip(), tmp_path)
 
 
 def told(page, text):
