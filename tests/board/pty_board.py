@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import select
 import signal
 import subprocess
@@ -83,18 +84,8 @@ class PtyBoard:
         body = "".join(f"    {line}\n" for line in boot.splitlines())
         values = {"card": str(self.card or ""), "flash": str(self.flash), "boot": body}
         script.write_text(START % {**values, "main": main})
-        # setsid -c: the pty becomes the terminal that Ctrl-C comes from.
-        self.command = [
-            "setsid",
-            "-c",
-            sys.executable,
-            "-m",
-            "micropython_unix",
-            "-X",
-            "heapsize=2M",
-            "-i",
-        ]
-        self.command.append(str(script))
+        options = ["-X", "heapsize=2M", "-i", str(script)]
+        self.command = [sys.executable, "-m", "micropython_unix", *options]
         self.rate, self.damage, self.silent = rate, damage, silent
         self._said = bytearray()
         self.sent = bytearray()  # what the computer sent
@@ -107,7 +98,7 @@ class PtyBoard:
         tty.setraw(outer)
         tty.setraw(inner)
         mode = termios.tcgetattr(inner)
-        mode[3] |= termios.ISIG  # Ctrl-C stops what runs, as the board's interrupt does
+        mode[3] |= termios.ISIG  # as long as a program runs; MicroPython's prompt takes it away
         termios.tcsetattr(inner, termios.TCSANOW, mode)
         Path(self.port).symlink_to(os.ttyname(outer))
         self.process = None
@@ -137,6 +128,37 @@ class PtyBoard:
             os.close(self._slaves[0])
             Path(self.port).unlink()
 
+    def _give(self, data):
+        for piece in re.findall(rb"\x03+|[^\x03]+", data):
+            if piece.startswith(b"\x03"):
+                self._interrupt(piece)
+            else:
+                os.write(self._inner, piece)
+
+    def _interrupt(self, keys):
+        """Give Ctrl-C as a board's UART does: to the program that runs, or to the prompt.
+
+        MicroPython's Unix port dies of a SIGINT while it is between the two, so it is held while
+        we look where it is; and of a second one before it saw the first, so several are one.
+        """
+        status, pid = Path(f"/proc/{self.process.pid}/status"), self.process.pid
+        while self.process.poll() is None and not self._stop.is_set():
+            os.kill(pid, signal.SIGSTOP)
+            while not re.search(r"^State:\s[TtZX]", told := status.read_text(), re.MULTILINE):
+                time.sleep(0.0005)
+            prompt = not termios.tcgetattr(self._slaves[1])[3] & termios.ISIG
+            caught = int(re.search(r"^SigCgt:\s(\w+)", told, re.MULTILINE)[1], 16)
+            listens = caught & 1 << signal.SIGINT - 1
+            if prompt:
+                os.write(self._inner, keys)
+            elif listens:
+                os.kill(pid, signal.SIGINT)
+            os.kill(pid, signal.SIGCONT)
+            if prompt or listens:
+                time.sleep(0.01)
+                return
+            time.sleep(0.001)
+
     def _carry(self):
         while not self._stop.is_set():
             ready, _, _ = select.select([self._outer, self._inner], [], [], 0.05)
@@ -148,7 +170,7 @@ class PtyBoard:
                 if handle == self._outer:
                     self.sent += data
                     if not self.silent:
-                        os.write(self._inner, data)
+                        self._give(data)
                     continue
                 if not self._booted.is_set():  # nobody listens yet
                     self._said += data
