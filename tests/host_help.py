@@ -22,7 +22,7 @@ def fake_command(folder):
     return [sys.executable, str(FAKE_CHILD), str(folder)]
 
 
-def wait_for(condition, seconds=20.0):
+def wait_for(condition, seconds=60.0):
     """Wait until `condition()` is true and return it; fail when it never is."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:

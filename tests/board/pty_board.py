@@ -87,8 +87,7 @@ class PtyBoard:
         options = ["-X", "heapsize=2M", "-i", str(script)]
         self.command = [sys.executable, "-m", "micropython_unix", *options]
         self.rate, self.damage, self.silent = rate, damage, silent
-        self._said = bytearray()
-        self.sent = bytearray()  # what the computer sent
+        self.said, self.sent = bytearray(), bytearray()  # by the board, by the computer
         self._stop, self._booted = threading.Event(), threading.Event()
 
     def __enter__(self):
@@ -108,8 +107,15 @@ class PtyBoard:
             )
         self._thread = threading.Thread(target=self._carry, daemon=True)
         self._thread.start()
-        assert self.silent or self._booted.wait(30), "MicroPython did not start"
+        assert self.silent or self._booted.wait(60), "MicroPython did not start"
         return self
+
+    def wait_for(self, text):
+        """Wait until the board has printed it."""
+        end = time.monotonic() + 60
+        while text not in self.said:
+            assert time.monotonic() < end, bytes(self.said)
+            time.sleep(0.01)
 
     def __exit__(self, *_):
         self.unplug()
@@ -172,9 +178,9 @@ class PtyBoard:
                     if not self.silent:
                         self._give(data)
                     continue
+                self.said += data
                 if not self._booted.is_set():  # nobody listens yet
-                    self._said += data
-                    if b"init end" in self._said:
+                    if b"init end" in self.said:
                         self._booted.set()
                     continue
                 if self.rate:

@@ -6,8 +6,6 @@ import os
 import re
 import subprocess
 import sys
-import threading
-import time
 import zlib
 from pathlib import Path
 
@@ -152,8 +150,7 @@ def test_a_broken_connection_goes_on_where_it_was(tmp_path):
 
         def pull_the_plug(done, total, rate):
             if done > 12_000:
-                threading.Thread(target=board.unplug).start()
-                time.sleep(0.5)
+                board.unplug()
 
         with pytest.raises(UserError) as error, serial_port.connected(board.port) as link:
             serial_files.pull(link, "/sd/a", out, pull_the_plug)
@@ -230,7 +227,7 @@ def test_names_on_a_card_cannot_leave_the_folder(tmp_path):
 
 def test_boot_py_is_stopped_and_nothing_is_reset(tmp_path):
     with PtyBoard(tmp_path, boot="counter = 7\n" + LOOP) as board:
-        time.sleep(0.5)
+        board.wait_for(b"frame")
         with serial_port.connected(board.port) as link:
             assert link.eval("counter") == 7
     assert b"\x04" not in re.sub(rb"\x05A\x01.*?\x04", b"", bytes(board.sent), flags=re.DOTALL)
@@ -239,7 +236,7 @@ def test_boot_py_is_stopped_and_nothing_is_reset(tmp_path):
 def test_main_py_after_boot_py_is_stopped_too(tmp_path):
     main = "import time\ntry:\n    time.sleep(2)\nexcept KeyboardInterrupt:\n    pass"
     with PtyBoard(tmp_path, boot=LOOP, main=main) as board:
-        time.sleep(0.5)
+        board.wait_for(b"frame")
         with serial_port.connected(board.port) as link:
             assert link.eval("1 + 1") == 2
 
@@ -257,7 +254,7 @@ def test_a_program_that_does_not_let_go(tmp_path):
     )
     boot += "\n    except KeyboardInterrupt:\n        pass"
     with PtyBoard(tmp_path, boot=boot) as board:
-        time.sleep(0.5)
+        board.wait_for(b"frame")
         with pytest.raises(UserError) as error, serial_port.connected(board.port):
             pass
     assert error.value.code == "board_no_repl"

@@ -356,7 +356,7 @@ def test_the_host_is_gone_for_a_while(settings, token, shapes, monkeypatch):
     store.update(job["id"], state="cancelled")
     store.close()
     with running_host(settings):
-        thread.join(20)
+        thread.join(60)
     assert seen[-1] == "end"
 
 

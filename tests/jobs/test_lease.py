@@ -162,16 +162,16 @@ def test_two_hosts_never_run_one_job(store, send, hosts):
 @pytest.mark.skipif(os.name != "posix", reason="a process is stopped by a signal")
 def test_a_host_that_sleeps_loses_its_job_and_stops_its_process(store, send, hosts):
     job_id = send("a", "a")
-    [first] = wait_for(lambda: runs(store, job_id), 30)
+    [first] = wait_for(lambda: runs(store, job_id))
     sleeper = next(host for host in hosts if str(host.pid) == first)
     other = next(host for host in hosts if host is not sleeper)
     owner = store.get(job_id).owner
     sleeper.send_signal(signal.SIGSTOP)
-    wait_for(lambda: store.get(job_id).owner not in ("", owner), 30)
+    wait_for(lambda: store.get(job_id).owner not in ("", owner))
     assert runs(store, job_id) == [first]  # its process still holds the lock
     sleeper.send_signal(signal.SIGCONT)
-    wait_for(lambda: runs(store, job_id) == [first, str(other.pid)], 30)
+    wait_for(lambda: runs(store, job_id) == [first, str(other.pid)])
     (store.data / "go").touch()
-    wait_for(lambda: store.get(job_id).state == "done", 30)
+    wait_for(lambda: store.get(job_id).state == "done")
     assert store.get(job_id).result == {"by": other.pid}
     assert len(runs(store, job_id)) == 2

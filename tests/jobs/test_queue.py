@@ -3,7 +3,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import psutil
 import pytest
@@ -68,10 +67,8 @@ def test_cancel_stops_the_whole_group_of_a_child_that_ignores_it(queue, store, a
     pids = running_pids(store, job_id)
     wait_for(lambda: store.get(job_id).step == "train")
     assert store.get(job_id).fraction == 0.25
-    started = time.monotonic()
     queue.cancel(job_id)
     assert ended(store, job_id).state == "cancelled"
-    assert time.monotonic() - started < 5
     assert gone(pids)
     assert [event["message"] for _, event in events.Tail(store.folder(job_id)).read()] == [
         "started",

@@ -113,7 +113,7 @@ def kill_and_compare(job, other, tmp_path, kills, seed):
             host.kill()
             host.wait()
         killed += 1
-        wait_for(lambda: not children(folder), 20)  # nothing is left running
+        wait_for(lambda: not children(folder))  # nothing is left running
         killing.never_half(folder, other)
     if store.get(job_id).state == "failed":
         send(store, job_id)
@@ -124,7 +124,7 @@ def kill_and_compare(job, other, tmp_path, kills, seed):
         assert ended.state == "done", ended.failure
         assert [whole for _, whole in half_files(address, job_id, other)] == [True] * 3
     killing.same(folder, other)
-    wait_for(lambda: not children(folder), 20)
+    wait_for(lambda: not children(folder))
     return killed
 
 

@@ -1,7 +1,6 @@
 """Fitted activation tables: how far they are from the function, and that the KPU runs them."""
 
 import math
-import time
 
 import numpy as np
 import pytest
@@ -60,10 +59,8 @@ def fitted(name, low, high, result, number=0.0):
 @pytest.mark.parametrize("span", SPANS)
 def test_fitted_functions(name, span):
     result = range_of(name, *span)
-    began = time.perf_counter()
     low, high = span
     table, scale = fitted(name, low, high, result)
-    assert time.perf_counter() - began < 2  # 0.1 s; machines may be busy
     largest, mean = fit_error(table, scale, function(name), low, high, result)
     assert largest <= LARGEST[name]
     assert mean < (0.6 if name == "abs" else 0.5)

@@ -381,7 +381,7 @@ def test_a_believed_proxy_says_who_asks_and_nobody_else_does(tmp_path, free_port
         settings = Settings(data=tmp_path / "data", port=free_port, proxy=proxy, login_tries=1)
         with running_host(settings) as url:
             codes = [
-                requests.get(f"{url}/api/jobs", timeout=10,
+                requests.get(f"{url}/api/jobs", timeout=60,
                              headers={**bearer("x"), "X-Forwarded-For": f"192.0.2.{n}"}).status_code
                 for n in (1, 2)
             ]  # fmt: skip
