@@ -47,6 +47,12 @@ class Views:
             "boxes": tf.constant(pictures.boxes - np.tile(pictures.origin, 2)[:, None]),
             "labels": tf.constant(pictures.labels),
         }
+        # One graph for all epochs: `map` would trace a plain method again in each, for a second.
+        self._batch = tf.function(self.batch, input_signature=[
+            tf.TensorSpec((options.batch, COLUMNS), tf.int32),
+            tf.TensorSpec((2,), tf.int64),
+            tf.TensorSpec((), tf.bool),
+        ])  # fmt: skip
 
     def epoch(self, number: int, share: float) -> Any:
         """Return the batches of one epoch as a `tf.data.Dataset`.
@@ -64,7 +70,7 @@ class Views:
         places, mosaics = plan(self.pictures.labels, self.options, number, share)
         seeds = [[self.options.seed + 7919 * number, place] for place in range(len(places))]
         plans = tf.data.Dataset.from_tensor_slices((places, np.array(seeds, np.int64), mosaics))
-        batches = plans.map(self.batch, num_parallel_calls=2, deterministic=True)
+        batches = plans.map(self._batch, num_parallel_calls=2, deterministic=True)
         return batches.prefetch(2)
 
     def batch(self, places: Any, seed: Any, mosaic: Any) -> tuple[Any, Any, Any]:
