@@ -98,7 +98,7 @@ def save_window(result: virtual.Result) -> list[int]:
 
 
 @pytest.mark.parametrize(
-    "step", [3, pytest.param(1, marks=pytest.mark.slow)], ids=["every third", "every"]
+    "step", [6, pytest.param(1, marks=pytest.mark.slow)], ids=["every sixth", "every"]
 )
 @pytest.mark.parametrize("away", [100, 5000])
 def test_a_card_pulled_at_every_write_of_a_save(collector, scenes, away, step):
@@ -117,7 +117,7 @@ def test_a_card_pulled_at_every_write_of_a_save(collector, scenes, away, step):
 
 
 @pytest.mark.parametrize(
-    "step", [5, pytest.param(1, marks=pytest.mark.slow)], ids=["every fifth", "every"]
+    "step", [12, pytest.param(1, marks=pytest.mark.slow)], ids=["every twelfth", "every"]
 )
 def test_a_write_that_fails_costs_nothing_but_time(collector, step):
     hands = Hands(ONE).tap(3)
@@ -223,7 +223,7 @@ def test_power_off_at_every_write_loses_only_the_picture_in_flight(collector, sc
 
 
 @pytest.mark.parametrize(
-    "step", [9, pytest.param(1, marks=pytest.mark.slow)], ids=["every ninth", "every"]
+    "step", [20, pytest.param(1, marks=pytest.mark.slow)], ids=["every twentieth", "every"]
 )
 def test_after_power_off_at_any_write_collecting_goes_on(collector, scenes, step):
     result = collecting_run(collector, scenes)

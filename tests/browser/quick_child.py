@@ -18,8 +18,8 @@ from host.jobs import child
 from host.jobs.spec import JobSpec
 
 QUICK = {
-    "classify": {"views": 1, "head_epochs": 2, "tune_blocks": 1, "tune_epochs": 2},
-    "detect": {"neck": 32, "head_epochs": 1, "tune_epochs": 3, "batch": 8, "mosaic": 0.0,
+    "classify": {"views": 1, "head_epochs": 2, "tune_blocks": 1, "tune_epochs": 1},
+    "detect": {"neck": 32, "head_epochs": 3, "tune_epochs": 0, "batch": 8, "mosaic": 0.0,
                "epoch_least": 8},
 }  # fmt: skip
 BACKBONE = "mobilenet_1.0_cut6"
@@ -35,7 +35,7 @@ def main(folder: Path) -> int:
     with zipfile.ZipFile(folder / spec.source) as archive:
         boxes = any(name.endswith(".xml") for name in archive.namelist())
     quick = QUICK["detect" if boxes else "classify"]
-    size = spec.size if boxes else 128
+    size = 128
     path.write_text(
         replace(spec, size=size, backbone=BACKBONE, overrides={**spec.overrides, **quick}).to_json()
     )
