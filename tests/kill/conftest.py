@@ -1,9 +1,12 @@
-"""Jobs that nobody has killed."""
+"""Jobs that nobody has killed, and one that waits for a host."""
 
 import json
 
 import killing
 import pytest
+from processes import send
+
+from host.jobs.store import Store, new_id
 
 
 @pytest.fixture(scope="session")
@@ -23,3 +26,16 @@ def undisturbed(tmp_path_factory):
         return known[task]
 
     return get
+
+
+@pytest.fixture
+def job(tmp_path):
+    """A job that waits in a data folder; returns store and id."""
+    store = Store(tmp_path / "data")
+    job_id = new_id()
+    killing.new_job(store.folder(job_id), "classify")
+    facts = {"task": "classify", "labels": ["a", "b"], "counts": {"a": 8, "b": 8}, "pictures": 16}
+    store.add(job_id, "tiny", dataset=facts)
+    send(store, job_id)
+    yield store, job_id
+    store.close()

@@ -4,6 +4,7 @@ import os
 
 import killing
 import pytest
+from processes import kill_and_compare
 
 from host.jobs import child
 
@@ -32,3 +33,7 @@ def test_a_job_rests_at_chosen_writes(undisturbed, tmp_path):
         assert wanted & set(passed)
     assert killing.rests(folder)[0] == 0
     killing.same(folder, other)
+
+
+def test_a_host_and_a_child_are_killed_once_each(undisturbed, job, tmp_path):
+    assert kill_and_compare(job, undisturbed("classify")[0], tmp_path, kills=2, seed=1) == 2
