@@ -110,23 +110,29 @@ class IspBoard:
                 self._failure = failure
 
     def _turn(self):
-        if self.state == "starting" and time.monotonic() > self._sample_at:
-            if self._io16_low:
-                self.state = "rom"
-            else:
-                self._start_from_flash()
+        now = time.monotonic()
         ready = select.select([self._master, self._control], [], [], 0 if self.program else 0.01)[0]
         if self._control in ready:
-            device, dtr, rts = self._control.recv(200).decode().split()
+            device, dtr, rts, when = self._control.recv(200).decode().split()
             if device == self.port:
-                self._moved({"dtr": dtr == "1", "rts": rts == "1"})
+                self._sample(float(when))
+                self._moved({"dtr": dtr == "1", "rts": rts == "1"}, float(when))
             return  # lines before bytes
+        self._sample(now)
         if self._master in ready:
             self._arrived(os.read(self._master, 65536))
         if self.program and not self.program.step():
             self._start_from_flash()
 
-    def _moved(self, lines):
+    def _sample(self, now):
+        """Let the ROM look at IO16 if it is time; not our time, which a busy computer stretches."""
+        if self.state == "starting" and now > self._sample_at:
+            if self._io16_low:
+                self.state = "rom"
+            else:
+                self._start_from_flash()
+
+    def _moved(self, lines, when):
         reset, boot = lines[self._reset_line], lines[self._boot_line]
         self._io16_low = boot and not reset
         if reset and not boot:
@@ -135,7 +141,7 @@ class IspBoard:
         elif self._in_reset and not reset:
             self._in_reset = False
             self._enter("starting")
-            self._sample_at = time.monotonic() + SAMPLED_AFTER
+            self._sample_at = when + SAMPLED_AFTER
 
     def _rate_fits(self):
         """Bytes may have been sent just before the rate was changed, so two rates count."""

@@ -1,5 +1,5 @@
 """Gives a pty the lines DTR and RTS: `python tty_lines.py SOCKET MODULE ARGUMENTS...` runs an
-unmodified module, whose changes of the lines go to SOCKET as datagrams "device dtr rts".
+unmodified module, whose changes of the lines go to SOCKET as datagrams "device dtr rts when".
 
 A pty has no such lines and answers ENOTTY; nothing but `fcntl.ioctl` is wrapped.
 """
@@ -14,6 +14,7 @@ import socket
 import struct
 import sys
 import termios
+import time
 
 SET, CLEAR = termios.TIOCMBIS, termios.TIOCMBIC
 DTR, RTS = termios.TIOCM_DTR, termios.TIOCM_RTS
@@ -34,7 +35,7 @@ def wrapped(address: str, real=fcntl.ioctl):
         (bits,) = struct.unpack("I", argument)
         now = lines.get(device, 0)
         lines[device] = now = now | bits if request == SET else now & ~bits
-        message = f"{device} {int(bool(now & DTR))} {int(bool(now & RTS))}"
+        message = f"{device} {int(bool(now & DTR))} {int(bool(now & RTS))} {time.monotonic()}"
         sender.sendto(message.encode(), address)
         return 0
 

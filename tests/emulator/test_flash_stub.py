@@ -15,6 +15,7 @@ import serial
 
 pytest.importorskip("unicorn", reason="no unicorn on this platform")
 import tty_lines
+from host_help import wait_for
 from isp_board import ChipProgram, IspBoard
 from k210 import Chip
 from test_k210_programs import A0, T0, addi, code, load, lui, store
@@ -67,10 +68,10 @@ def test_kflash_s_starts_it_as_well(board, tmp_path):
         capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout
-    with serial.Serial(board.port, 115200, timeout=20) as link:
-        assert link.readline() == b"ready\n"
-        link.write(b"x")
-        assert link.read(1) == b"y"
+    wait_for(lambda: board.program)
+    with serial.Serial(board.port, 115200, timeout=60) as link:
+        link.write(b"p")  # what it said before, nobody may have heard
+        assert link.read_until(b"q").endswith(b"q")
 
 
 def parts():
