@@ -14,14 +14,14 @@ from wtforms import BooleanField, SelectField
 
 from ..deploy import collector, flash_file
 from ..deploy.board_errors import ERRORS
-from ..errors import Finding, UserError, naming
+from ..errors import UserError, naming
 from ..files import file_inside
 from ..jobs import choices, retune, sealing
 from ..jobs.retune import Target
 from ..jobs.store import Job
 from . import actions, problems, scanning, view
 from .api import as_dict
-from .forms import MAY_BE_SECRET, given, machine_code_field, require_known
+from .forms import given, machine_code_field, require_known, wrong
 from .openapi import TEXT, describe, ref
 from .state import host
 
@@ -88,7 +88,7 @@ class TargetForm(FlaskForm):
         valid, code = self.validate(), self.machine_code.data or ""
         self.machine_code.data = ""  # the form may be shown again
         if not valid:
-            raise UserError.of(self._wrong(name) for name in self.errors if name)
+            raise UserError.of(wrong(self, name) for name in self.errors if name)
         if code.strip():
             self.seal.data = self._board_of(code)
         turned = self.rotation.data
@@ -108,12 +108,6 @@ class TargetForm(FlaskForm):
             name = sealing.board_of_code(host().settings.data, code).name
         self._offer(name)  # for the form when it is shown again
         return name
-
-    def _wrong(self, name: str) -> Finding:
-        needed = "; ".join(str(text) for text in self.errors[name])
-        # Somebody may have typed a machine code where a board's name should be.
-        value = "-" if name in MAY_BE_SECRET else str((self[name].raw_data or [""])[0])[:80]
-        return Finding("option_invalid", name, params={"value": value, "needed": needed})
 
 
 @blueprint.get("/jobs/<job_id>/deploy")

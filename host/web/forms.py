@@ -142,7 +142,7 @@ class JobForm(FlaskForm):
         require_known(self, given)
         self.fill_gaps()
         if not self.validate():
-            raise UserError.of(_wrong(self, field) for field in self.errors if field)
+            raise UserError.of(wrong(self, field) for field in self.errors if field)
         self.training(self.preset.data)
 
     def training(self, preset: str) -> Any:
@@ -245,8 +245,11 @@ def given() -> set[str]:
     return set(body)
 
 
-def _wrong(form: JobForm, name: str) -> Finding:
-    """Return what is wrong with one field; WTForms says it in the page's language."""
+def wrong(form: FlaskForm, name: str) -> Finding:
+    """Return what is wrong with one field; WTForms says it in the page's language.
+
+    A machine code may have been typed where a board's name should be: such values are not told.
+    """
     needed = "; ".join(str(text) for text in form.errors[name])
     raw = form[name].raw_data
     value = str(raw[0] if raw else form[name].data)[:80]
