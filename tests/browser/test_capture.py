@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from browser_help import PHONE, fits_the_width, shoot
+from browser_help import PHONE, fits_the_width, send_zip, shoot
 from host_help import box_zip, dataset_zip, picture
 
 pytestmark = [
@@ -193,12 +193,7 @@ def test_why_there_is_no_camera_is_said_with_what_to_do(page, address, name):
 
 
 def test_files_are_added_by_choice_and_by_drop(page, address, tmp_path):
-    file = tmp_path / "shapes.zip"
-    file.write_bytes(dataset_zip((14, 14, 14)))
-    page.goto(f"{address}/")
-    page.set_input_files("#file", file)
-    page.wait_for_url("**/jobs/*")
-    job = page.url
+    job = send_zip(page, address, dataset_zip((14, 14, 14)), tmp_path)
     page.goto(f"{job}/data?label=circle")
     good = [
         {"name": f"{n}.jpg", "mimeType": "image/jpeg", "buffer": picture("circle", 600 + n)}
@@ -226,12 +221,8 @@ def test_files_are_added_by_choice_and_by_drop(page, address, tmp_path):
 
 
 def test_a_refused_data_set_is_mended_on_its_pages(page, address, tmp_path):
-    file = tmp_path / "shapes.zip"
-    file.write_bytes(dataset_zip((14, 14, 14), labels=("圆", "square", "triangle")))
-    page.goto(f"{address}/")
-    page.set_input_files("#file", file)
-    page.wait_for_url("**/jobs/*")
-    job = page.url
+    data = dataset_zip((14, 14, 14), labels=("圆", "square", "triangle"))
+    job = send_zip(page, address, data, tmp_path)
     page.locator('[data-code="label_not_ascii"]').wait_for()
     page.locator("#to-data").click()
     page.locator(".tabs a", has_text="圆").click()
@@ -243,12 +234,8 @@ def test_a_refused_data_set_is_mended_on_its_pages(page, address, tmp_path):
 
 
 def test_added_negatives_are_drawn_on(page, address, tmp_path):
-    file = tmp_path / "boxes.zip"
-    file.write_bytes(box_zip(12))
-    page.goto(f"{address}/")
-    page.set_input_files("#file", file)
-    page.wait_for_url("**/jobs/*")
-    page.goto(f"{page.url}/data")
+    job = send_zip(page, address, box_zip(12), tmp_path)
+    page.goto(f"{job}/data")
     one = {"name": "1.jpg", "mimeType": "image/jpeg", "buffer": picture("circle", 900)}
     page.set_input_files("#add-files", [one])
     page.locator("#add button").click()
