@@ -5,7 +5,7 @@ import pytest
 
 from host.jobs.store import Store
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 
 
 def test_the_page_follows_the_mail(page, address, tmp_path):
