@@ -38,7 +38,7 @@ def train(page):
     page.keyboard.press("Home")
     assert page.locator("#preset").input_value() == "fast"
     enter(page, "#order button[type=submit]")
-    arrive(page, "#live")
+    arrive(page, '#live[data-state="running"]')
     page.wait_for_selector("#chart-loss polyline", timeout=WAIT)
     tab_to(page, "#cancel button")
     tab_to(page, "#log")

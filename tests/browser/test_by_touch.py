@@ -81,7 +81,7 @@ def test_a_detector(quick_training, phone, address, tmp_path):
     arrive(phone, "#order")
     phone.locator("#preset").select_option("fast")
     phone.locator("#order button[type=submit]").tap()
-    arrive(phone, "#live")
+    arrive(phone, '#live[data-state="running"]')
     phone.wait_for_selector("#int8", timeout=WAIT)
     with phone.expect_download() as card:
         phone.locator('a[href$="/sd.zip"]').tap()

@@ -174,9 +174,10 @@ def test_what_is_wrong_is_shown_in_place_and_on_a_phone(page, address, tmp_path)
 def test_cancel_and_start_again(page, address, tmp_path):
     send_zip(page, address, dataset_zip(), tmp_path, "slow")
     page.get_by_role("button", name="Start training").click()
+    page.wait_for_selector('#live[data-state="running"]')
     page.wait_for_selector('#steps [data-step="train"].now')
     page.get_by_role("button", name="Cancel").click()
-    page.wait_for_selector("text=This job was stopped", timeout=20_000)
+    page.wait_for_selector("text=This job was stopped", timeout=60_000)
     assert page.get_by_role("button", name="Start training").is_visible()
 
 

@@ -46,7 +46,7 @@ def test_a_board_is_scanned_and_the_job_sealed_for_it(page, job, tmp_path):
     assert page.evaluate("document.activeElement.id") == "machine_code"
     shoot(page, "scan-read")
     page.get_by_role("button", name="Start training").click()
-    page.wait_for_selector("#live")  # and there it stays: the training is a slow one
+    page.wait_for_selector('#live[data-state="running"]')  # a slow one, so there it stays
     assert CODE.text not in page.content() and CODE.text not in page.url
     [entry] = KeyStore(tmp_path / "data").entries()
     assert entry.key == BoardKey.of_code(CODE)
