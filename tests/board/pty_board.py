@@ -145,7 +145,7 @@ class PtyBoard:
         """Give Ctrl-C as a board's UART does: to the program that runs, or to the prompt.
 
         MicroPython's Unix port dies of a SIGINT while it is between the two, so it is held while
-        we look where it is; and of a second one before it saw the first, so several are one.
+        we look where it is. Several in a row are one, as a board's flag is.
         """
         status, pid = Path(f"/proc/{self.process.pid}/status"), self.process.pid
         while self.process.poll() is None and not self._stop.is_set():
